@@ -1,0 +1,20 @@
+"""One thing, many names: which external id in which system is which hub id."""
+
+import msgspec
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """`(kind, system, external_id)` names `hub_id`. Unique both ways: one id per system, one hub id per id."""
+
+    kind: str  # "customer" | "order"
+    system: str  # the connection's name
+    external_id: str
+    hub_id: str
+
+
+class Alias(msgspec.Struct, frozen=True, kw_only=True):
+    """A number somebody may ask for an order by. Not unique: an e-mail or a PO number finds many orders."""
+
+    order_key: str
+    kind: str  # "store" | "store_id" | "erp" | "erp_id" | "po" | "tracking" | "shipment" | "work_order" | "email"
+    value: str

@@ -1,0 +1,64 @@
+"""Facts, in CloudEvents 1.0 attribute names."""
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+ORDER_HINTED: Final = "order.hinted"  # a store says "look at this order"; the order itself is read back
+ORDER_PLACED: Final = "order.placed"
+ORDER_CANCELLED: Final = "order.cancelled"  # cancelled in the store
+ORDER_ADDRESS_CHANGED: Final = "order.address_changed"
+ORDER_CONFIRMED: Final = "order.confirmed"  # the ERP acknowledged it: number, reservation, dates
+ORDER_CANCELLATION_CONFIRMED: Final = "order.cancellation_confirmed"  # the ERP let it go
+ORDER_PROMISE_CHANGED: Final = "order.promise_changed"
+ORDER_PACKED: Final = "order.packed"
+ORDER_SHIPPED: Final = "order.shipped"
+ORDER_DELIVERED: Final = "order.delivered"
+
+EVENT_TYPES: Final = frozenset(
+    {
+        ORDER_HINTED,
+        ORDER_PLACED,
+        ORDER_CANCELLED,
+        ORDER_ADDRESS_CHANGED,
+        ORDER_CONFIRMED,
+        ORDER_CANCELLATION_CONFIRMED,
+        ORDER_PROMISE_CHANGED,
+        ORDER_PACKED,
+        ORDER_SHIPPED,
+        ORDER_DELIVERED,
+    }
+)
+
+
+class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """A fact on its way into the inbox. `(source, source_id)` identifies it for ever: a second copy is a no-op.
+
+    `subject` is the business key (the order key) that lanes are cut by. `data` is plain JSON.
+    """
+
+    source: str
+    source_id: str
+    type: str
+    subject: str
+    occurred_at: datetime
+    data: dict[str, Any]
+    correlation_id: UUID | None = None  # None: this event starts a chain
+    causation_id: UUID | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored fact. Never altered, never dropped."""
+
+    id: UUID
+    source: str
+    source_id: str
+    type: str
+    subject: str
+    occurred_at: datetime
+    received_at: datetime
+    correlation_id: UUID
+    causation_id: UUID | None
+    data: dict[str, Any]

@@ -1,0 +1,62 @@
+"""What the hub needs of a CRM."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Protocol
+
+from millstream.domain.order import Customer
+from millstream.domain.purchase import CrmCustomer, Purchase
+from millstream.ports.finding import Finding
+
+
+class CustomerDirectory(Protocol):
+    """Who is who."""
+
+    async def find_customer(self, customer: Customer) -> CrmCustomer | None:
+        """The one account this customer belongs to. None = unknown; Reject("customer.ambiguous") = several."""
+        ...
+
+    async def adopt_customer(self, crm_id: str, *, hub_id: str, key: str) -> str:
+        """Writes the hub id on the account if it has none; returns the hub id the account carries afterwards."""
+        ...
+
+    async def create_customer(self, customer: Customer, *, hub_id: str, key: str) -> str:
+        """Makes (or finds) the account carrying this hub id and returns its CRM id. One account per hub id."""
+        ...
+
+
+class PurchaseBook(Protocol):
+    """What they bought."""
+
+    async def record_purchase(self, purchase: Purchase, *, key: str) -> None:
+        """Writes order, lines, lifetime value. One record per order key, however often it is called."""
+        ...
+
+    async def announce_purchase(self, purchase: Purchase, *, event_id: str, key: str) -> None:
+        """Fires CustomerPurchased carrying `event_id`, by which the CRM tells a second copy."""
+        ...
+
+    async def record_progress(
+        self,
+        order_key: str,
+        *,
+        key: str,
+        status: str | None = None,
+        expected_ship_date: date | None = None,
+        shipped_at: datetime | None = None,
+        tracking_numbers: Sequence[str] = (),
+        delivered_at: datetime | None = None,
+        cancelled_at: datetime | None = None,
+    ) -> None:
+        """Absolute values on the recorded purchase; None leaves a field alone. Retry if it is not recorded yet."""
+        ...
+
+
+class CrmPort(CustomerDirectory, PurchaseBook, Protocol):
+    """A CRM connection."""
+
+    name: str
+
+    async def check(self) -> Sequence[Finding]:
+        """What `millstream doctor` shows. Never raises."""
+        ...

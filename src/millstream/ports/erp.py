@@ -1,0 +1,97 @@
+"""What the hub needs of an ERP."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+import msgspec
+
+from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.fulfilment import Shipment
+from millstream.domain.order import Address, SalesOrder
+from millstream.domain.values import Money
+from millstream.ports.finding import Finding
+
+
+class ErpItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A sellable item. `price` is the ERP's current unit price without tax, None = the ERP does not price it."""
+
+    sku: str
+    name: str
+    salable: bool
+    price: Money | None = None
+    lead_time_days: int | None = None
+
+
+class ErpOrderChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What the feed reports about one of our orders.
+
+    `kind` is "packed", "shipped", "schedule" (dates or work orders moved) or "cancelled". `change_id` is the same
+    every time the same change is reported, and different for every other change.
+    """
+
+    order_key: str
+    kind: str
+    change_id: str
+    occurred_at: datetime
+    shipment: Shipment | None = None
+    acknowledgement: Acknowledgement | None = None
+
+
+class ErpChangePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of the feed. `cursor` is opaque JSON, stored after the page was accepted."""
+
+    changes: tuple[ErpOrderChange, ...]
+    cursor: dict[str, Any]
+    more: bool
+
+
+class OrderDesk(Protocol):
+    """Orders in, answers out."""
+
+    async def find_items(
+        self, skus: Sequence[str], *, currency: str, quantities: Mapping[str, Decimal]
+    ) -> Mapping[str, ErpItem]:
+        """The items that exist, by SKU; an absent SKU is unknown. Never raises for one SKU."""
+        ...
+
+    async def place_order(self, order: SalesOrder, *, customer_id: str, key: str) -> Acknowledgement:
+        """Makes the order, reserves stock and returns number, dates and work orders.
+
+        `order.key` identifies it in the ERP: an order that is there already is completed and returned, however far
+        an earlier attempt got. Totals are checked before it is confirmed: Reject("erp.total_differs").
+        Raises Retry, Unknown (call again: it looks first), Reject, Conflict.
+        """
+        ...
+
+    async def read_order(self, order_key: str) -> Acknowledgement | None:
+        """The order as it is now, None if the ERP has none under this key."""
+        ...
+
+    async def cancel_order(self, order_key: str, *, reason: str, key: str) -> bool:
+        """True: cancelled (or had been). False: the ERP never had it. Reject("order.too_late") once it is under way."""
+        ...
+
+    async def change_address(self, order_key: str, ship_to: Address, *, key: str) -> None:
+        """Ships to the new address; repeating is harmless. Reject("order.too_late") once a shipment was packed."""
+        ...
+
+
+class ErpFeed(Protocol):
+    """What happened in the plant and the warehouse."""
+
+    async def changes(self, cursor: dict[str, Any] | None) -> ErpChangePage:
+        """The next page of changes to orders placed through the hub. Never skips one, may repeat some."""
+        ...
+
+
+class ErpPort(OrderDesk, ErpFeed, Protocol):
+    """An ERP connection, both ways."""
+
+    name: str
+    one_writer: bool  # True: the ERP wants one order writer at a time over all workers
+
+    async def check(self) -> Sequence[Finding]:
+        """What `millstream doctor` shows. Never raises."""
+        ...

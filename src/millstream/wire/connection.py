@@ -1,0 +1,128 @@
+"""One governed, authenticated connection to one system: the only way a connector reaches the network."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from time import perf_counter
+from typing import Protocol
+
+from millstream.domain.errors import Failure, Retry, Unknown
+from millstream.ports.tap import Call, Tap
+from millstream.wire.governor import Governor
+from millstream.wire.http import Request, Response, Transport, TransportError
+
+calls_of_this_attempt: ContextVar[list[Call] | None] = ContextVar("calls_of_this_attempt", default=None)
+
+
+class AuthExpired(Exception):  # noqa: N818 - a signal between classifier and connection, not an error of anybody
+    """Raised by a classifier: the credential was refused; renew it once and send again."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+class Auth(Protocol):
+    """Puts credentials on a request."""
+
+    async def authorize(self, request: Request, send: "Send") -> Request:
+        """The request with credentials. `send` fetches a token where one is needed, ungoverned and unauthenticated."""
+        ...
+
+    async def renew(self) -> bool:
+        """Forgets a cached credential. False: there is nothing to renew, the refusal is final."""
+        ...
+
+
+class Send(Protocol):
+    """Sends one request as it stands."""
+
+    async def __call__(self, request: Request) -> Response:
+        """Raises TransportError."""
+        ...
+
+
+Classify = Callable[[Response, str | None], Failure | AuthExpired | None]
+"""Reads an answer: None = fine, otherwise what it means. The second argument is the idempotency key."""
+
+
+class Connection:
+    """Sends requests of one system through its governor, tells the tap, turns lost answers into Retry or Unknown."""
+
+    def __init__(self, system: str, *, transport: Transport, governor: Governor, auth: Auth, tap: Tap) -> None:
+        self.system = system
+        self.governor = governor
+        self._transport = transport
+        self._auth = auth
+        self._tap = tap
+
+    async def send(
+        self,
+        request: Request,
+        *,
+        operation: str,
+        classify: Classify,
+        key: str | None = None,
+        repeatable: bool = True,
+    ) -> Response:
+        """The answer, if it is a good one; otherwise raises what `classify` or the transport made of it.
+
+        `repeatable` says that doing it twice harms nothing: then a lost answer is Retry, otherwise Unknown(key).
+        """
+        async with self.governor.slot():
+            try:
+                return await self._attempt(request, operation, classify, key, repeatable)
+            except AuthExpired as expired:
+                if not await self._auth.renew():
+                    raise expired.failure from expired
+            try:
+                return await self._attempt(request, operation, classify, key, repeatable)
+            except AuthExpired as expired:
+                raise expired.failure from expired
+
+    async def _attempt(
+        self, request: Request, operation: str, classify: Classify, key: str | None, repeatable: bool
+    ) -> Response:
+        self._tap.note("call.started", system=self.system, operation=operation, key=key)
+        started = perf_counter()
+        status: int | None = None
+        outcome = "ok"
+        try:
+            authorized = await self._auth.authorize(request, self._transport.send)
+            response = await self._transport.send(authorized)
+            status = response.status
+            verdict = classify(response, key)
+            if verdict is not None:
+                raise verdict
+        except TransportError as error:
+            failure = self._lost(error, operation, key, repeatable)
+            outcome = failure.code
+            self.governor.failed()
+            raise failure from error
+        except (Retry, Unknown) as failure:
+            outcome = failure.code
+            self.governor.failed(after_s=failure.after_s if isinstance(failure, Retry) else None)
+            raise
+        except (Failure, AuthExpired) as refusal:
+            outcome = refusal.code if isinstance(refusal, Failure) else refusal.failure.code
+            self.governor.succeeded()  # it answers, so it is up
+            raise
+        else:
+            self.governor.succeeded()
+            return response
+        finally:
+            self._record(operation, key, status, outcome, (perf_counter() - started) * 1000)
+
+    def _lost(self, error: TransportError, operation: str, key: str | None, repeatable: bool) -> Failure:
+        text = f"{self.system}: {operation}: {error.reason}"
+        if not error.sent or repeatable:
+            return Retry("connection.lost" if error.sent else "connection.refused", text)
+        return Unknown("answer.lost", f"{text}; it may have been carried out", key=key or operation)
+
+    def _record(self, operation: str, key: str | None, status: int | None, outcome: str, ms: float) -> None:
+        call = Call(system=self.system, operation=operation, key=key, status=status, outcome=outcome, ms=round(ms, 1))
+        calls = calls_of_this_attempt.get()
+        if calls is not None:
+            calls.append(call)
+        self._tap.note(
+            "call.ended", system=self.system, operation=operation, key=key, status=status, outcome=outcome, ms=call.ms
+        )

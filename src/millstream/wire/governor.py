@@ -1,0 +1,105 @@
+"""Rate and concurrency per connection, and a circuit breaker in front of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import msgspec
+
+from millstream.domain.errors import Retry
+from millstream.ports.tap import Tap
+from millstream.ports.world import Clock
+
+
+class GovernorSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of one connection. `rate_per_s` 0 = unlimited."""
+
+    concurrency: int = 8
+    rate_per_s: float = 0.0
+    breaker_threshold: int = 5  # consecutive failures that open the breaker
+    breaker_cooldown_s: float = 15.0
+
+
+class Governor:
+    """Lets as many calls through as the other side can take; none while its breaker is open.
+
+    The breaker opens after `breaker_threshold` failures in a row, stays open for the cool-down (or as long as the
+    other side's Retry-After says), then lets one probe through: success closes it, failure opens it again.
+    """
+
+    def __init__(self, system: str, settings: GovernorSettings, *, clock: Clock, tap: Tap) -> None:
+        self.system = system
+        self._settings = settings
+        self._clock = clock
+        self._tap = tap
+        self._slots = asyncio.Semaphore(settings.concurrency)
+        self._failures = 0
+        self._open_until: datetime | None = None
+        self._probing = False
+        self._tokens = max(settings.rate_per_s, 1.0)
+        self._refilled_at = clock.now()
+        self.paused = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the breaker refuses calls now."""
+        return self._open_until is not None and self._clock.now() < self._open_until
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """One place for one call. Raises Retry(counts=False) while paused or while the breaker is open."""
+        self._refuse_if_closed()
+        async with self._slots:
+            probing = self._refuse_if_closed()
+            await self._take_token()
+            self._probing = self._probing or probing
+            try:
+                yield
+            finally:
+                if probing:
+                    self._probing = False
+
+    def _refuse_if_closed(self) -> bool:
+        if self.paused:
+            raise Retry("connection.paused", f"{self.system} is paused by an operator", after_s=15.0, counts=False)
+        if self._open_until is None:
+            return False
+        wait = (self._open_until - self._clock.now()).total_seconds()
+        if wait > 0 or self._probing:
+            raise Retry(
+                "breaker.open",
+                f"{self.system} failed {self._failures} times in a row; next try in {max(wait, 1.0):.0f} s",
+                after_s=max(wait, 1.0),
+                counts=False,
+            )
+        return True
+
+    async def _take_token(self) -> None:
+        rate = self._settings.rate_per_s
+        if rate <= 0:
+            return
+        while True:
+            now = self._clock.now()
+            passed = (now - self._refilled_at).total_seconds()
+            self._tokens = min(max(rate, 1.0), self._tokens + passed * rate)
+            self._refilled_at = now
+            if self._tokens >= 1.0:
+                self._tokens -= 1.0
+                return
+            await self._clock.sleep((1.0 - self._tokens) / rate)
+
+    def succeeded(self) -> None:
+        """The other side works."""
+        if self._open_until is not None:
+            self._tap.note("breaker.closed", system=self.system)
+        self._failures = 0
+        self._open_until = None
+
+    def failed(self, *, after_s: float | None = None) -> None:
+        """The other side does not. `after_s` is the delay it asked for: then the whole connection waits."""
+        self._failures += 1
+        if after_s is not None or self._failures >= self._settings.breaker_threshold:
+            cooldown = after_s if after_s is not None else self._settings.breaker_cooldown_s
+            self._open_until = self._clock.now() + timedelta(seconds=cooldown)
+            self._tap.note("breaker.opened", system=self.system, failures=self._failures, cooldown_s=cooldown)

@@ -1,0 +1,119 @@
+"""HTTP as values: a request, a response, and something that carries one to the other."""
+
+from typing import Any, Protocol, Self
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+BODY_MAX = 32 * 1024 * 1024  # a larger answer is refused: nobody sends that on purpose
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A request ready to be sent. Header names as the connector writes them; `url` is already percent-encoded."""
+
+    method: str
+    url: str
+    headers: dict[str, str] = {}
+    body: bytes | None = None
+    timeout_s: float = 30.0
+
+    def with_headers(self, extra: dict[str, str]) -> Self:
+        """The same request with more headers."""
+        return msgspec.structs.replace(self, headers={**self.headers, **extra})
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer. Header names are lower case."""
+
+    status: int
+    headers: dict[str, str] = {}
+    body: bytes = b""
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the answer says that it is JSON."""
+        return "json" in self.headers.get("content-type", "")
+
+    def json(self) -> Any:
+        """The decoded body. Raises msgspec.DecodeError when it is no JSON."""
+        return msgspec.json.decode(self.body)
+
+    def text(self) -> str:
+        """The body as text, bad bytes replaced; for messages only."""
+        return self.body.decode("utf-8", "replace")
+
+
+class TransportError(Exception):
+    """No answer came. `sent` False = the request certainly never reached the other side."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.sent = sent
+
+
+class Transport(Protocol):
+    """Carries requests. The seam where tests run the real client against an in-process system."""
+
+    async def send(self, request: Request) -> Response:
+        """One answer for one request. Raises TransportError."""
+        ...
+
+    async def close(self) -> None:
+        """Closes kept connections."""
+        ...
+
+
+async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
+    if (answer.content_length or 0) > BODY_MAX:
+        raise TransportError(f"answer larger than {BODY_MAX} bytes", sent=True)
+    body = await answer.read()
+    if len(body) > BODY_MAX:
+        raise TransportError(f"answer larger than {BODY_MAX} bytes", sent=True)
+    return body
+
+
+class AiohttpTransport:
+    """Sends over sockets, connections kept and reused."""
+
+    def __init__(self, *, limit: int = 100) -> None:
+        self._limit = limit
+        self._session: aiohttp.ClientSession | None = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=30),
+                cookie_jar=aiohttp.DummyCookieJar(),  # a store's PHPSESSID must not be kept
+                auto_decompress=True,
+            )
+        return self._session
+
+    async def send(self, request: Request) -> Response:
+        """See Transport."""
+        try:
+            async with self._open().request(
+                request.method,
+                URL(request.url, encoded=True),  # sent exactly as signed
+                headers=request.headers,
+                data=request.body,
+                timeout=aiohttp.ClientTimeout(total=request.timeout_s),
+                allow_redirects=False,
+            ) as answer:
+                body = await _read_capped(answer)
+                return Response(
+                    status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=body
+                )
+        except aiohttp.ClientConnectorError as error:
+            raise TransportError(f"cannot connect: {error}", sent=False) from error
+        except TimeoutError as error:
+            raise TransportError(f"no answer within {request.timeout_s:g} s", sent=True) from error
+        except aiohttp.ClientError as error:
+            raise TransportError(f"connection lost: {error}", sent=True) from error
+
+    async def close(self) -> None:
+        """See Transport."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
