@@ -4,9 +4,13 @@ import msgspec
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):
-    """`(kind, system, external_id)` names `hub_id`. Unique both ways: one id per system, one hub id per id."""
+    """`(kind, system, external_id)` names `hub_id`.
 
-    kind: str  # "customer" | "order"
+    Unique both ways: one hub id per external id, one external id per system and hub id. The exception is "login":
+    a firm's several buyers, and its orders as a guest, all lead to the one customer.
+    """
+
+    kind: str  # "customer" | "order" | "login"
     system: str  # the connection's name
     external_id: str
     hub_id: str

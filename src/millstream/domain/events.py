@@ -16,6 +16,10 @@ ORDER_PROMISE_CHANGED: Final = "order.promise_changed"
 ORDER_PACKED: Final = "order.packed"
 ORDER_SHIPPED: Final = "order.shipped"
 ORDER_DELIVERED: Final = "order.delivered"
+ORDER_DELIVERY_REPORTED: Final = "order.delivery_reported"  # a carrier's word, before we know which order it means
+ORDER_PROMISE_REPORTED: Final = "order.promise_reported"  # a planner's word, likewise
+ORDER_RESCHEDULED: Final = "order.rescheduled"  # the ERP moved dates or work orders; may equal what was promised
+ORDER_CANCELLED_BY_ERP: Final = "order.cancelled_by_erp"
 
 EVENT_TYPES: Final = frozenset(
     {

@@ -1,0 +1,128 @@
+"""Claims due deliveries, runs them side by side, keeps their leases, stops gracefully."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from millstream.domain.delivery import Delivery
+from millstream.domain.errors import Retry
+from millstream.engine.delivery import Execution
+from millstream.ports.ledger import Ledger
+from millstream.ports.tap import Tap
+from millstream.ports.world import Clock
+
+CLAIM_MIN: Final = 8  # fewer free places than this are not worth a query while others still run
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`concurrency` deliveries run side by side; a lease outlives `lease_s` only by heartbeat."""
+
+    concurrency: int = 64
+    poll_s: float = 1.0  # how long to wait at most when nobody wakes us
+    lease_s: float = 30.0
+    drain_s: float = 30.0  # how long a graceful stop waits for what is running
+
+
+class Worker:
+    """One claims loop. Any number of workers, in any number of processes, share one ledger."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        execution: Execution,
+        settings: WorkerSettings,
+        clock: Clock,
+        tap: Tap,
+        subscribers: Callable[[], Sequence[str]],
+    ) -> None:
+        self._ledger = ledger
+        self._execution = execution
+        self._settings = settings
+        self._clock = clock
+        self._tap = tap
+        self._subscribers = subscribers
+        self._running: dict[int, asyncio.Task[object]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something may be due: look now."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Works until stopped, then drains: claims nothing more and finishes what runs."""
+        heartbeat = asyncio.create_task(self._keep_leases())
+        try:
+            while not self._stopping:
+                if not await self._fill():
+                    await self._rest()
+            await self._drain()
+        finally:
+            heartbeat.cancel()
+
+    def stop(self) -> None:
+        """Asks for a graceful stop."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run_due(self) -> int:
+        """Claims once, runs what was claimed to its end, returns how many. For tests and simulations."""
+        claimed = await self._ledger.claim(limit=self._settings.concurrency, subscribers=self._subscribers())
+        results = await asyncio.gather(
+            *(asyncio.create_task(self._execution.run(delivery)) for delivery in claimed), return_exceptions=True
+        )
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return len(claimed)
+
+    async def _fill(self) -> bool:
+        """Starts as many due deliveries as there is room for; False if there was nothing to start."""
+        self._wake.clear()
+        room = self._settings.concurrency - len(self._running)
+        if room < min(CLAIM_MIN, self._settings.concurrency):
+            return False
+        try:
+            claimed = await self._ledger.claim(limit=room, subscribers=self._subscribers())
+        except Retry as failure:
+            self._tap.note("worker.ledger_unreachable", message=failure.message)
+            return False
+        for delivery in claimed:
+            self._start(delivery)
+        return bool(claimed)
+
+    def _start(self, delivery: Delivery) -> None:
+        task: asyncio.Task[object] = asyncio.create_task(self._execution.run(delivery))
+        self._running[delivery.id] = task
+        task.add_done_callback(lambda ended: self._ended(delivery.id, ended))
+
+    def _ended(self, delivery_id: int, task: asyncio.Task[object]) -> None:
+        self._running.pop(delivery_id, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The ledger could not be written: the lease runs out and somebody does it again.
+            self._tap.note("worker.settle_failed", delivery=delivery_id, error=str(error))
+        self._wake.set()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._settings.poll_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.lease_s / 3)
+            if self._running:
+                try:
+                    await self._ledger.extend_leases(sorted(self._running))
+                except Retry as failure:
+                    self._tap.note("worker.ledger_unreachable", message=failure.message)
+
+    async def _drain(self) -> None:
+        if self._running:
+            self._tap.note("worker.draining", running=len(self._running))
+            await asyncio.wait(self._running.values(), timeout=self._settings.drain_s)

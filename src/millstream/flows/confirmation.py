@@ -1,0 +1,78 @@
+"""What the ERP confirmed is told to the shopper and to the CRM.
+
+Each in its own delivery: neither waits for the other.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from millstream.domain.acknowledgement import Acknowledgement, acknowledgement_from_json
+from millstream.domain.delivery import NOTHING, Delivery, Settlement
+from millstream.domain.events import NewEvent
+from millstream.domain.order import SalesOrder, order_from_json
+from millstream.domain.purchase import Purchase
+from millstream.domain.values import Money
+from millstream.flows.hub import Hub
+from millstream.flows.order_to_erp import main_reason
+from millstream.flows.words import confirmed_text
+
+
+def by_customer(event: NewEvent) -> str:
+    """CRM lanes are one per customer: a purchase locks its account there, and lifetime value must not go back."""
+    return str(event.data.get("customer_id") or event.subject)
+
+
+def confirmed_order(delivery: Delivery) -> tuple[SalesOrder, Acknowledgement]:
+    """The order and acknowledgement an `order.confirmed` event carries."""
+    payload: Any = delivery.payload
+    return order_from_json(payload["order"]), acknowledgement_from_json(payload["acknowledgement"])
+
+
+async def confirm_in_store(delivery: Delivery, hub: Hub) -> Settlement:
+    """ERP number and status on the order, then the comment that is the e-mail."""
+    order, acknowledgement = confirmed_order(delivery)
+    await hub.store.acknowledge(
+        order.store_order_id,
+        order.number,
+        erp_number=acknowledgement.number,
+        status=hub.policy.confirmed_status,
+        key=f"order/{order.key}/acknowledge",
+    )
+    await hub.store.tell_customer(
+        order.store_order_id,
+        confirmed_text(acknowledgement.number, acknowledgement.ship_date, main_reason(acknowledgement)),
+        notify=hub.policy.notify_customer,
+        key=f"order/{order.key}/confirmed",
+        again=delivery.again,
+    )
+    return NOTHING
+
+
+async def record_purchase(delivery: Delivery, hub: Hub) -> Settlement:
+    """Purchase, lifetime value and the event that starts the CRM's own follow-up."""
+    order, acknowledgement = confirmed_order(delivery)
+    purchase = await purchase_of(order, acknowledgement, str(delivery.payload["customer_id"]), hub)
+    await hub.crm.record_purchase(purchase, key=f"order/{order.key}/purchase")
+    await hub.crm.announce_purchase(
+        purchase, event_id=f"order/{order.key}/purchased", key=f"order/{order.key}/announce"
+    )
+    return NOTHING
+
+
+async def purchase_of(order: SalesOrder, acknowledgement: Acknowledgement, customer_id: str, hub: Hub) -> Purchase:
+    """The purchase with the customer's lifetime value as the hub's books have it now."""
+    base_currency = order.base_currency or order.currency
+    values = {value.currency: value for value in await hub.records.lifetime_value(customer_id)}
+    value = values.get(base_currency)
+    return Purchase(
+        order_key=order.key,
+        order_number=order.number,
+        erp_number=acknowledgement.number,
+        customer_id=customer_id,
+        purchased_at=order.placed_at,
+        lines=order.lines,
+        order_total=order.totals.grand_total,
+        lifetime_value=Money(value.amount if value else Decimal(0), base_currency),
+        orders_count=value.orders if value else 0,
+        expected_ship_date=acknowledgement.ship_date,
+    )

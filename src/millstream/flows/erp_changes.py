@@ -1,0 +1,34 @@
+"""What the plant and the warehouse did becomes facts about orders."""
+
+from typing import Final
+
+import msgspec
+
+from millstream.domain import events
+from millstream.domain.events import NewEvent
+from millstream.ports.erp import ErpOrderChange
+
+_TYPES: Final = {
+    "packed": events.ORDER_PACKED,
+    "shipped": events.ORDER_SHIPPED,
+    "schedule": events.ORDER_RESCHEDULED,
+    "cancelled": events.ORDER_CANCELLED_BY_ERP,
+}
+
+
+def facts_of_changes(changes: tuple[ErpOrderChange, ...], *, erp: str) -> tuple[NewEvent, ...]:
+    """One event per change; the change id makes a repeated report a no-op."""
+    return tuple(
+        NewEvent(
+            source=erp,
+            source_id=change.change_id,
+            type=_TYPES[change.kind],
+            subject=change.order_key,
+            occurred_at=change.occurred_at,
+            data={
+                "shipment": msgspec.to_builtins(change.shipment),
+                "acknowledgement": msgspec.to_builtins(change.acknowledgement),
+            },
+        )
+        for change in changes
+    )

@@ -1,0 +1,32 @@
+"""What every flow is given."""
+
+from decimal import Decimal
+
+import msgspec
+
+from millstream.ports.commerce import CommercePort
+from millstream.ports.crm import CrmPort
+from millstream.ports.erp import ErpPort
+from millstream.ports.records import Records
+from millstream.ports.world import World
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The merchant's decisions."""
+
+    price_tolerance_percent: Decimal = Decimal(1)
+    check_prices: bool = True
+    unknown_customer: str = "review"  # "review": a human links or creates it · "create": the hub creates the account
+    confirmed_status: str | None = None  # store status written with the ERP number, e.g. "processing"
+    notify_customer: bool = True
+
+
+class Hub(msgspec.Struct, frozen=True, kw_only=True):
+    """The systems, the books, the world and the merchant's policy."""
+
+    store: CommercePort
+    erp: ErpPort
+    crm: CrmPort
+    records: Records
+    world: World
+    policy: Policy = Policy()

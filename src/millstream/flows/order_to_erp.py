@@ -1,0 +1,222 @@
+"""An order placed in the store becomes an order in the ERP, or rests in review with the reason.
+
+Everything that can refuse the order is settled before the ERP is touched. Run again at any time: the ERP
+knows the order by its key, so a second run completes what a first one began.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import sha256
+
+import msgspec
+
+from millstream.domain import events
+from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.crosswalk import Alias, Link
+from millstream.domain.delivery import Delivery, OrderRecord, Settlement
+from millstream.domain.errors import Reject, Retry
+from millstream.domain.events import NewEvent
+from millstream.domain.order import Customer, SalesOrder, order_gaps
+from millstream.domain.promise import Promise
+from millstream.domain.values import CENT
+from millstream.flows.hub import Hub
+from millstream.ports.erp import ErpItem
+
+WAIVABLE = frozenset({"price.stale"})
+"""Rules a human may release an order from; the others need their cause mended."""
+
+
+async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
+    """Placed → validated → reserved in the ERP → confirmed."""
+    order = await order_as_it_is(delivery, hub)
+    if order is None:
+        return Settlement(note="cancelled in the store before it reached the ERP")
+    refuse_unless_money_closes(order)
+    customer_id, links = await known_customer(order, hub)
+    await refuse_unless_items_are_current(order, delivery, hub)
+    key = f"order/{order.key}/create"
+    acknowledgement = await hub.erp.place_order(order, customer_id=customer_id, key=key)
+    return confirmed(order, customer_id, acknowledgement, links, hub)
+
+
+async def order_as_it_is(delivery: Delivery, hub: Hub) -> SalesOrder | None:
+    """The order to place: as amended by a human, as placed on the first try, as the store has it now afterwards.
+
+    None: cancelled meanwhile; its cancellation follows in the same lane and takes back what an earlier try did.
+    """
+    if delivery.amended is not None or not delivery.again:
+        return hub.store.interpret(dict(delivery.payload["order"]))
+    now = await hub.store.read_order(str(delivery.event.data["store_order_id"]))
+    if now.cancelled:
+        return None
+    if not now.ready:
+        raise Retry("order.not_ready", f"Order {now.number} is on hold in the store", after_s=60.0, counts=False)
+    return hub.store.interpret(now.raw)
+
+
+def refuse_unless_money_closes(order: SalesOrder) -> None:
+    """Holds an order whose lines, shipping, tax and adjustments do not sum to its grand total, to the cent."""
+    gaps = order_gaps(order)
+    if gaps:
+        raise Reject(
+            "totals.gap",
+            f"Order {order.number} does not close to the cent: {'; '.join(gaps)}. "
+            "Correct the order in the store and retry, or amend it.",
+            field="totals",
+        )
+
+
+async def known_customer(order: SalesOrder, hub: Hub) -> tuple[str, tuple[Link, ...]]:
+    """The customer's hub id; new links if the CRM had to be asked. A linked customer needs no live CRM."""
+    customer = order.customer
+    linked = await hub.records.find_link("login", hub.store.name, customer.external_id)
+    if linked is not None:
+        return linked, ()
+    account = await hub.crm.find_customer(customer)
+    if account is None:
+        if hub.policy.unknown_customer != "create":
+            raise Reject(
+                "customer.unknown",
+                f"No account in {hub.crm.name} has the e-mail of {customer.name} ({masked(customer.email)}). "
+                'Create or correct the account there, then retry; or set unknown_customer = "create".',
+                field="customer",
+            )
+        hub_id = new_customer_id(order.store, customer)
+        crm_id = await hub.crm.create_customer(customer, hub_id=hub_id, key=f"customer/{hub_id}/create")
+    else:
+        crm_id = account.crm_id
+        proposed = account.hub_id or new_customer_id(order.store, customer)
+        hub_id = account.hub_id or await hub.crm.adopt_customer(
+            crm_id, hub_id=proposed, key=f"customer/{proposed}/adopt"
+        )
+    return hub_id, (
+        Link(kind="login", system=hub.store.name, external_id=customer.external_id, hub_id=hub_id),
+        Link(kind="customer", system=hub.crm.name, external_id=crm_id, hub_id=hub_id),
+    )
+
+
+def new_customer_id(store: str, customer: Customer) -> str:
+    """Derived from who it is, so that two orders of a new customer arriving together agree on it."""
+    return "C-" + sha256(f"{store}|{customer.external_id}".encode()).hexdigest()[:20]
+
+
+def masked(email: str) -> str:
+    """Enough of an e-mail to recognise it, not enough to write to it."""
+    name, _, domain = email.partition("@")
+    return f"{name[:2]}…@{domain}"
+
+
+async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery, hub: Hub) -> None:
+    """Holds an order with a SKU the ERP does not sell, or a price that moved beyond the tolerance."""
+    quantities: dict[str, Decimal] = {}
+    for line in order.lines:
+        quantities[line.sku] = quantities.get(line.sku, Decimal(0)) + line.quantity.amount
+    items = await hub.erp.find_items(sorted(quantities), currency=order.currency, quantities=quantities)
+    unknown = sorted(sku for sku in quantities if sku not in items or not items[sku].salable)
+    if unknown:
+        raise Reject(
+            "sku.unknown",
+            f"{hub.erp.name} does not sell {', '.join(unknown)}. Create or activate the item there, then retry.",
+            field="lines.sku",
+        )
+    if hub.policy.check_prices and "price.stale" not in delivery.waived:
+        refuse_stale_prices(order, items, hub.policy.price_tolerance_percent)
+
+
+def refuse_stale_prices(order: SalesOrder, items: Mapping[str, ErpItem], tolerance_percent: Decimal) -> None:
+    """A price the ERP does not know is no reason to hold; one that differs beyond the tolerance is."""
+    for line in order.lines:
+        current = items[line.sku].price
+        if current is None or current.currency != line.unit_price.currency:
+            continue
+        allowed = max(current.amount * tolerance_percent / 100, CENT)
+        if abs(line.unit_price.amount - current.amount) > allowed:
+            raise Reject(
+                "price.stale",
+                f"{line.sku} was sold at {line.unit_price}, the ERP's price is {current} "
+                f"(tolerance {tolerance_percent} %). Correct one of them and retry, or release the order as it is.",
+                field=f"lines[{line.id}].unit_price",
+            )
+
+
+def confirmed(
+    order: SalesOrder, customer_id: str, acknowledgement: Acknowledgement, links: tuple[Link, ...], hub: Hub
+) -> Settlement:
+    """What the hub books when the ERP has the order, and the event that tells the others."""
+    now = hub.world.clock.now()
+    rate = order.base_rate or Decimal(1)
+    record = OrderRecord(
+        order=order,
+        customer_id=customer_id,
+        erp=hub.erp.name,
+        acknowledgement=acknowledgement,
+        confirmed_at=now,
+        base_total=(order.totals.grand_total.amount / rate).quantize(CENT),
+        base_currency=order.base_currency or order.currency,
+    )
+    event = NewEvent(
+        source="millstream",
+        source_id=f"order/{order.key}/confirmed",
+        type=events.ORDER_CONFIRMED,
+        subject=order.key,
+        occurred_at=now,
+        data={
+            "customer_id": customer_id,
+            "order": msgspec.to_builtins(order),
+            "acknowledgement": msgspec.to_builtins(acknowledgement),
+        },
+    )
+    return Settlement(
+        events=(event,),
+        orders=(record,),
+        links=(*links, Link(kind="order", system=hub.erp.name, external_id=acknowledgement.erp_id, hub_id=order.key)),
+        promises=promises_of(order.key, acknowledgement, hub),
+        aliases=aliases_of(order, acknowledgement),
+    )
+
+
+def promises_of(order_key: str, acknowledgement: Acknowledgement, hub: Hub) -> tuple[Promise, ...]:
+    """The order's date and each line's, as the ERP gave them."""
+    now = hub.world.clock.now()
+    whole = Promise(
+        order_key=order_key,
+        line_id=None,
+        ship_date=acknowledgement.ship_date,
+        reason=main_reason(acknowledgement),
+        promised_by=hub.erp.name,
+        promised_at=now,
+    )
+    return (
+        whole,
+        *(
+            Promise(
+                order_key=order_key,
+                line_id=line.line_id,
+                ship_date=line.ship_date,
+                reason=line.reason,
+                promised_by=hub.erp.name,
+                promised_at=now,
+            )
+            for line in acknowledgement.lines
+        ),
+    )
+
+
+def main_reason(acknowledgement: Acknowledgement) -> str:
+    """Why the order ships when it does: the reason of the line that takes longest."""
+    dated = [(line.ship_date, line.reason) for line in acknowledgement.lines if line.ship_date is not None]
+    return max(dated)[1] if dated else ""
+
+
+def aliases_of(order: SalesOrder, acknowledgement: Acknowledgement) -> tuple[Alias, ...]:
+    """Every number somebody may ask for this order by."""
+    numbers = [
+        ("store", order.number),
+        ("store_id", order.store_order_id),
+        ("erp", acknowledgement.number),
+        ("erp_id", acknowledgement.erp_id),
+        ("email", order.customer.email),
+        *([("po", order.po_number)] if order.po_number else []),
+        *(("work_order", number) for number in acknowledgement.work_orders),
+    ]
+    return tuple(Alias(order_key=order.key, kind=kind, value=value) for kind, value in numbers if value)

@@ -1,0 +1,125 @@
+"""The PostgreSQL behind everything: connection pool, migrations, what its failures mean."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Final
+
+import asyncpg
+
+from millstream.domain.errors import Retry
+
+MIGRATION_LOCK: Final = 7_305_011  # any number, the same in every process
+POOL_MAX: Final = 10
+
+_GONE = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.QueryCanceledError,
+    TimeoutError,
+)
+
+
+@contextmanager
+def database_failures() -> Iterator[None]:
+    """Turns "the database is away or busy" into Retry; what is our own mistake stays what it is."""
+    try:
+        yield
+    except _GONE as error:
+        raise Retry(
+            "store.unavailable",
+            f"PostgreSQL does not answer ({type(error).__name__}); nothing was written",
+            log=str(error),
+        ) from error
+
+
+class Database:
+    """A pool of connections to one PostgreSQL."""
+
+    def __init__(self, url: str, *, pool_max: int = POOL_MAX) -> None:
+        self.url = url
+        self._pool_max = pool_max
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    async def pool(self) -> asyncpg.Pool:
+        """The pool, opened on first use. Raises Retry while PostgreSQL does not answer."""
+        async with self._opening:
+            if self._pool is None:
+                with database_failures():
+                    self._pool = await asyncpg.create_pool(
+                        self.url,
+                        min_size=1,
+                        max_size=self._pool_max,
+                        command_timeout=60,
+                        server_settings={"application_name": "millstream", "timezone": "UTC"},
+                    )
+        return self._pool
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """One connection for reads."""
+        pool = await self.pool()
+        with database_failures():
+            async with pool.acquire() as connection:
+                yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Any]:
+        """One transaction; commits at the end."""
+        pool = await self.pool()
+        with database_failures():
+            async with pool.acquire() as connection, connection.transaction():
+                yield connection
+
+    async def now(self) -> datetime:
+        """The database's clock, which all machines go by."""
+        async with self.connection() as connection:
+            now: datetime = await connection.fetchval("select clock_timestamp()")
+            return now
+
+    async def close(self) -> None:
+        """Gives the connections back."""
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            try:
+                async with asyncio.timeout(5):
+                    await pool.close()
+            except (TimeoutError, *_GONE):
+                pool.terminate()
+
+    async def migrate(self) -> list[str]:
+        """Brings the schema up to date, each step in one transaction; returns what was applied.
+
+        Any number of processes may call it at once: they take turns.
+        """
+        applied = []
+        async with self.transaction() as connection:
+            await connection.execute("select pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+            await connection.execute(
+                "create table if not exists migration "
+                "(name text primary key, applied_at timestamptz not null default clock_timestamp())"
+            )
+            done = {row["name"] for row in await connection.fetch("select name from migration")}
+            for name, statements in migrations():
+                if name not in done:
+                    await connection.execute(statements)
+                    await connection.execute("insert into migration (name) values ($1)", name)
+                    applied.append(name)
+        return applied
+
+
+def migrations() -> list[tuple[str, str]]:
+    """Name and SQL of every migration, in order."""
+    folder = files("millstream.store").joinpath("migrations")
+    found = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
+    return [(name, entry.read_text(encoding="utf-8")) for name, entry in found]

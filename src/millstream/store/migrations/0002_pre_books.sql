@@ -1,0 +1,101 @@
+-- The hub's own books: orders, promises, who is who.
+
+create table link (
+    kind text not null,
+    system text not null,
+    external_id text not null,
+    hub_id text not null,
+    created_at timestamptz not null,
+    constraint link_external_id_names_one_hub_id primary key (kind, system, external_id)
+);
+create unique index link_hub_id_has_one_name_per_system on link (kind, system, hub_id) where kind <> 'login';
+create index event_by_order_number on event ((data ->> 'number')) where type = 'order.placed';
+
+create table sales_order (
+    order_key text primary key,
+    store text not null,
+    store_view_id text not null,
+    store_order_id text not null,
+    number text not null,
+    customer_id text not null,
+    currency text not null,
+    grand_total numeric not null,
+    base_currency text not null,
+    base_total numeric not null,
+    placed_at timestamptz not null,
+    ship_to_fingerprint text,
+    erp text not null,
+    erp_id text not null,
+    erp_number text not null,
+    erp_total numeric not null,
+    confirmed_at timestamptz not null,
+    ship_date date,
+    packed_at timestamptz,
+    shipped_at timestamptz,
+    delivered_at timestamptz,
+    cancelled_at timestamptz,
+    "order" jsonb not null,
+    acknowledgement jsonb not null,
+    constraint sales_order_is_booked_once unique (store, store_order_id),
+    constraint sales_order_number_is_unique_per_view unique (store, store_view_id, number),
+    constraint sales_order_has_one_erp_order unique (erp, erp_id)
+);
+create index sales_order_by_customer on sales_order (customer_id) include (base_currency, base_total, cancelled_at);
+create index sales_order_by_time on sales_order (placed_at, order_key);
+
+create table order_line (
+    order_key text not null references sales_order (order_key),
+    line_id text not null,
+    sku text not null,
+    quantity numeric not null,
+    unit text not null,
+    net numeric not null,
+    reserved numeric,
+    ship_date date,
+    primary key (order_key, line_id)
+);
+
+create table promise (
+    id bigint generated always as identity primary key,
+    order_key text not null,
+    line_id text,
+    ship_date date,
+    reason text not null,
+    promised_by text not null,
+    promised_at timestamptz not null,
+    kept boolean
+);
+create index promise_by_order on promise (order_key, id);
+
+create table order_alias (
+    value text not null,
+    kind text not null,
+    order_key text not null,
+    primary key (value, kind, order_key)
+);
+
+create table audit (
+    id bigint generated always as identity primary key,
+    tx xid8 not null default pg_current_xact_id(),
+    at timestamptz not null,
+    actor text not null,
+    action text not null,
+    subject text not null,
+    detail jsonb not null
+);
+create index audit_by_order_of_commit on audit (tx, id);
+create index audit_by_subject on audit (subject, id);
+create trigger audit_is_append_only before update or delete on audit
+    for each row execute function refuse_change();
+
+-- Rows of transactions up to `upto_tx` are sealed: `hash` covers the previous seal and every row since.
+create table audit_seal (
+    id bigint generated always as identity primary key,
+    upto_tx xid8 not null,
+    rows bigint not null,
+    previous bytea not null,
+    hash bytea not null,
+    sealed_at timestamptz not null
+);
+create trigger audit_seal_is_append_only before update or delete on audit_seal
+    for each row execute function refuse_change();

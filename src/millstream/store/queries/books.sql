@@ -1,0 +1,112 @@
+-- insert_links --
+-- First writer wins; the loser reads the winner.
+insert into link (kind, system, external_id, hub_id, created_at)
+select kind, system, external_id, hub_id, $5
+from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as l (kind, system, external_id, hub_id)
+on conflict do nothing
+
+-- contradicting_links --
+-- Links that say something else than is on record.
+select l.n from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+     with ordinality as l (kind, system, external_id, hub_id, n)
+where not exists (
+    select from link k
+    where k.kind = l.kind and k.system = l.system and k.external_id = l.external_id and k.hub_id = l.hub_id
+)
+
+-- insert_orders --
+-- Books an acknowledged order; a second confirmation replaces what the ERP said, never what was marked since.
+insert into sales_order as o (order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total,
+    base_currency, base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at,
+    ship_date, "order", acknowledgement)
+select order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total, base_currency,
+    base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at, ship_date,
+    order_json::jsonb, ack_json::jsonb
+from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[],
+            $9::text[], $10::numeric[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[],
+            $16::numeric[], $17::timestamptz[], $18::date[], $19::text[], $20::text[])
+     as r (order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total, base_currency,
+           base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at, ship_date,
+           order_json, ack_json)
+on conflict (order_key) do update set erp_id = excluded.erp_id, erp_number = excluded.erp_number,
+    erp_total = excluded.erp_total, ship_date = excluded.ship_date, acknowledgement = excluded.acknowledgement
+
+-- insert_lines --
+-- The lines of booked orders, with what the ERP reserved and when each ships.
+insert into order_line as l (order_key, line_id, sku, quantity, unit, net, reserved, ship_date)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::text[], $6::numeric[], $7::numeric[],
+                     $8::date[])
+on conflict (order_key, line_id) do update set reserved = excluded.reserved, ship_date = excluded.ship_date
+
+-- insert_promises --
+-- Every date ever promised.
+insert into promise (order_key, line_id, ship_date, reason, promised_by, promised_at)
+select * from unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::timestamptz[])
+
+-- insert_aliases --
+-- Every number an order may be asked for by.
+insert into order_alias (value, kind, order_key)
+select lower(value), kind, order_key from unnest($1::text[], $2::text[], $3::text[]) as a (value, kind, order_key)
+on conflict do nothing
+
+-- mark_orders --
+-- Steps an order took; the first time of each is kept.
+update sales_order o
+set packed_at = coalesce(o.packed_at, m.packed_at), shipped_at = coalesce(o.shipped_at, m.shipped_at),
+    delivered_at = coalesce(o.delivered_at, m.delivered_at), cancelled_at = coalesce(o.cancelled_at, m.cancelled_at),
+    ship_date = coalesce(m.ship_date, o.ship_date),
+    acknowledgement = coalesce(m.ack_json::jsonb, o.acknowledgement),
+    "order" = coalesce(m.order_json::jsonb, o."order"),
+    ship_to_fingerprint = coalesce(m.ship_to_fingerprint, o.ship_to_fingerprint)
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::date[],
+            $7::text[], $8::text[], $9::text[])
+     as m (order_key, packed_at, shipped_at, delivered_at, cancelled_at, ship_date, ack_json, order_json,
+           ship_to_fingerprint)
+where o.order_key = m.order_key
+
+-- keep_promises --
+-- A shipped order settles its last promise: kept if it left on or before the promised day.
+update promise p set kept = p.ship_date >= m.shipped_at::date
+from unnest($1::text[], $2::timestamptz[]) as m (order_key, shipped_at)
+where p.kept is null and p.ship_date is not null and m.shipped_at is not null and p.id = (
+    select max(id) from promise q where q.order_key = m.order_key and q.line_id is null and q.ship_date is not null
+)
+
+-- known_orders --
+-- What a store reports again that we know already.
+select e.data ->> 'store_order_id' as store_order_id,
+    coalesce(o.ship_to_fingerprint, e.data ->> 'ship_to_fingerprint') as ship_to_fingerprint,
+    o.cancelled_at is not null
+        or exists (select from event c where c.source = e.source
+                   and c.source_id = 'order/' || (e.data ->> 'store_order_id') || '/cancelled') as cancelled
+from event e left join sales_order o on o.order_key = e.subject
+where e.source = $1 and e.source_id = any($2)
+
+-- find_link --
+-- Which hub id an external id names.
+select hub_id from link where kind = $1 and system = $2 and external_id = $3
+
+-- booked_order --
+-- An order as the books have it.
+select "order", acknowledgement, customer_id, ship_date, shipped_at, delivered_at, cancelled_at
+from sales_order where order_key = $1
+
+-- find_orders --
+-- Order keys by any number, newest first.
+select order_key from (
+    select distinct order_key from (
+        select order_key from order_alias where value = lower($1)
+        union all select order_key from sales_order where order_key = $1
+        union all select subject from event where subject = $1
+        union all select subject from event where type = 'order.placed' and data ->> 'number' = $1
+    ) as hits
+) as keys
+left join sales_order using (order_key)
+order by placed_at desc nulls first
+limit 50
+
+-- lifetime_value --
+-- What a customer bought, cancelled orders left out.
+select base_currency as currency, sum(base_total) as amount, count(*) as orders
+from sales_order where customer_id = $1 and cancelled_at is null
+group by base_currency

@@ -1,0 +1,111 @@
+-- lock_lanes --
+-- Serialises accepting and settling per lane; sorted, so that two transactions never wait for each other in a ring.
+select pg_advisory_xact_lock(k)
+from (select distinct hashtextextended(lane, 0) as k from unnest($1::text[]) as lane order by k) as keys
+
+-- insert_events --
+-- Stores each event once; returns the ids that are new.
+insert into event (id, source, source_id, type, subject, occurred_at, received_at, correlation_id, causation_id, data)
+select id, source, source_id, type, subject, occurred_at, $8, correlation_id, causation_id, data::jsonb
+from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
+            $9::uuid[], $10::uuid[])
+     as e (id, source, source_id, type, subject, occurred_at, data, correlation_id, causation_id)
+on conflict (source, source_id) do nothing
+returning id
+
+-- insert_deliveries --
+-- One row per addressed subscriber; the first of a lane that has nothing open is its head.
+insert into delivery (event_id, subscriber, lane, priority, head, due_at, created_at, updated_at)
+select event_id, subscriber, lane, priority,
+       row_number() over (partition by lane order by n) = 1
+           and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded')),
+       $5, $5, $5
+from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[])
+     with ordinality as a (event_id, subscriber, lane, priority, n)
+order by n
+
+-- claim --
+-- Leases due lane heads, most urgent first; a running one whose lease ended is due again.
+with due as (
+    select id from delivery
+    where head and state in ('waiting', 'running', 'retrying') and due_at <= $1 and subscriber = any($4)
+    order by priority, due_at, id
+    limit $2
+    for update skip locked
+)
+update delivery d
+set state = 'running', due_at = $5, tries = tries + 1, attempts = attempts + 1, worker = $3, updated_at = $1
+from due, event e
+where d.id = due.id and e.id = d.event_id
+returning d.id, d.subscriber, d.lane, d.tries, d.attempts, d.amended, d.waived, e.id as event_id, e.source,
+    e.source_id, e.type, e.subject, e.occurred_at, e.received_at, e.correlation_id, e.causation_id, e.data
+
+-- settle_deliveries --
+-- Writes outcomes of leases that are still ours; returns those.
+update delivery d
+set state = s.state, head = s.state not in ('done', 'discarded'), due_at = coalesce(s.due_at, d.due_at),
+    attempts = case when s.counts then d.attempts else d.attempts - 1 end, worker = null,
+    fault_class = s.fault_class, fault_code = s.fault_code, fault_message = s.fault_message,
+    fingerprint = s.fingerprint, note = nullif(s.note, ''), updated_at = $1
+from unnest($2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::boolean[], $7::text[], $8::text[],
+            $9::text[], $10::text[], $11::text[])
+     as s (id, tries, state, due_at, counts, fault_class, fault_code, fault_message, fingerprint, note)
+where d.id = s.id and d.state = 'running' and d.worker = $12 and d.tries = s.tries
+returning d.id
+
+-- hand_on_lanes --
+-- Gives each of these lanes its next head, if it has none and something is open.
+update delivery set head = true, due_at = greatest(due_at, $2)
+where id in (
+    select distinct on (lane) id from delivery
+    where lane = any($1) and state not in ('done', 'discarded')
+    order by lane, id
+) and not head
+
+-- insert_attempts --
+-- What was tried.
+insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome, code, message)
+select delivery_id, n, $1, started_at, ended_at, outcome, code, message
+from unnest($2::bigint[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+     as a (delivery_id, n, started_at, ended_at, outcome, code, message)
+
+-- insert_calls --
+-- Every outward call of those attempts.
+insert into call (delivery_id, n, step, system, operation, key, status, outcome, ms)
+select * from unnest($1::bigint[], $2::integer[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::smallint[],
+                     $8::text[], $9::real[])
+
+-- extend_leases --
+-- The heartbeat.
+update delivery set due_at = $3 where id = any($1) and state = 'running' and worker = $2
+
+-- next_due --
+-- When a worker should look again.
+select min(due_at) from delivery where head and state in ('waiting', 'running', 'retrying')
+
+-- sleeping_lanes --
+-- A lane with open deliveries must have a head; these have none.
+select distinct lane from delivery d
+where state not in ('done', 'discarded') and not exists (select from delivery h where h.lane = d.lane and h.head)
+
+-- insert_audit --
+-- Who did what to what.
+insert into audit (at, actor, action, subject, detail)
+select $1, actor, action, subject, detail::jsonb
+from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as a (actor, action, subject, detail)
+
+-- notify --
+-- Wakes workers in other processes.
+select pg_notify('millstream_due', '')
+
+-- claim_task --
+-- One worker at a time runs a recurring task.
+insert into schedule as s (name, due_at, lease_until, worker, last_run_at) values ($1, $2, $3, $4, $2)
+on conflict (name) do update set lease_until = $3, worker = $4, last_run_at = $2
+where s.due_at <= $2 and (s.lease_until is null or s.lease_until <= $2)
+returning cursor
+
+-- finish_task --
+-- The cursor moves together with the events it brought.
+update schedule set cursor = $2::jsonb, due_at = $3, lease_until = case when $5 then $6::timestamptz end
+where name = $1 and worker = $4

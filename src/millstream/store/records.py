@@ -1,0 +1,68 @@
+"""What flows read of the books."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import msgspec
+
+from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.order import SalesOrder
+from millstream.ports.records import BookedOrder, KnownOrder, LifetimeValue
+from millstream.store import sql
+from millstream.store.database import Database
+
+_SQL: Final = sql.load("books")
+
+
+class PostgresRecords:
+    """See `ports.records.Records`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def known_orders(self, store: str, store_order_ids: Sequence[str]) -> Mapping[str, KnownOrder]:
+        """See Records."""
+        if not store_order_ids:
+            return {}
+        placed = [f"order/{store_order_id}/placed" for store_order_id in store_order_ids]
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["known_orders"], store, placed)
+        return {
+            row["store_order_id"]: KnownOrder(
+                ship_to_fingerprint=row["ship_to_fingerprint"], cancelled=row["cancelled"]
+            )
+            for row in rows
+        }
+
+    async def find_link(self, kind: str, system: str, external_id: str) -> str | None:
+        """See Records."""
+        async with self._database.connection() as connection:
+            hub_id: str | None = await connection.fetchval(_SQL["find_link"], kind, system, external_id)
+            return hub_id
+
+    async def booked_order(self, order_key: str) -> BookedOrder | None:
+        """See Records."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_SQL["booked_order"], order_key)
+        if row is None:
+            return None
+        return BookedOrder(
+            order=msgspec.json.decode(row["order"], type=SalesOrder),
+            acknowledgement=msgspec.json.decode(row["acknowledgement"], type=Acknowledgement),
+            customer_id=row["customer_id"],
+            ship_date=row["ship_date"],
+            shipped_at=row["shipped_at"],
+            delivered_at=row["delivered_at"],
+            cancelled_at=row["cancelled_at"],
+        )
+
+    async def find_orders(self, value: str) -> Sequence[str]:
+        """See Records."""
+        async with self._database.connection() as connection:
+            return [row["order_key"] for row in await connection.fetch(_SQL["find_orders"], value)]
+
+    async def lifetime_value(self, customer_id: str) -> Sequence[LifetimeValue]:
+        """See Records."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["lifetime_value"], customer_id)
+        return [LifetimeValue(amount=row["amount"], currency=row["currency"], orders=row["orders"]) for row in rows]

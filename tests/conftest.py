@@ -1,0 +1,62 @@
+"""One PostgreSQL for the whole run, one fresh database per test."""
+
+import itertools
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from millstream.store.database import Database
+from millstream.store.embedded import EmbeddedPostgres
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A running server: MILLSTREAM_TEST_DATABASE_URL if set, else the embedded one in a folder of its own."""
+    given = os.environ.get("MILLSTREAM_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    folder = Path(tempfile.mkdtemp(prefix="millstream-test-pg-"))
+    server = EmbeddedPostgres(folder)
+    yield server.start()
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _template(postgres: str) -> str:
+    name = "millstream_template"
+    admin = await asyncpg.connect(postgres)
+    try:
+        if not await admin.fetchval("select true from pg_database where datname = $1", name):
+            await admin.execute(f"create database {name}")
+            database = Database(_url(postgres, name))
+            await database.migrate()
+            await database.close()
+    finally:
+        await admin.close()
+    return name
+
+
+def _url(postgres: str, name: str) -> str:
+    base, _, query = postgres.partition("?")
+    return f"{base.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+
+
+@pytest.fixture
+async def database(postgres):
+    """A fresh, migrated database."""
+    template = await _template(postgres)
+    name = f"millstream_{os.getpid()}_{next(_numbers)}"
+    admin = await asyncpg.connect(postgres)
+    await admin.execute(f"create database {name} template {template}")
+    database = Database(_url(postgres, name))
+    yield database
+    await database.close()
+    await admin.execute(f"drop database {name} with (force)")
+    await admin.close()
