@@ -88,6 +88,12 @@ create index audit_by_subject on audit (subject, id);
 create trigger audit_is_append_only before update or delete on audit
     for each row execute function refuse_change();
 
+-- How a row reads under its seal: spelled out, so that no session setting changes it.
+create function audit_line(a audit) returns text language sql stable as $$
+    select concat_ws('|', a.id, a.tx, to_char(a.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+                     a.actor, a.action, a.subject, a.detail)
+$$;
+
 -- Rows of transactions up to `upto_tx` are sealed: `hash` covers the previous seal and every row since.
 create table audit_seal (
     id bigint generated always as identity primary key,

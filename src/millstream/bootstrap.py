@@ -1,0 +1,265 @@
+"""Names every adapter once and puts one process together."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import msgspec
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from millstream.connectors.adobe_commerce import SPEC as ADOBE_COMMERCE
+from millstream.connectors.salesforce import SPEC as SALESFORCE
+from millstream.connectors.tryton import SPEC as TRYTON
+from millstream.domain.errors import Retry
+from millstream.engine.delivery import Execution
+from millstream.engine.poller import Polled, Poller, PollTask
+from millstream.engine.retry import RetryPolicy
+from millstream.engine.routes import Routes
+from millstream.engine.tap import CountingTap, LogTap, Taps
+from millstream.engine.worker import Worker, WorkerSettings
+from millstream.engine.world import SystemWorld
+from millstream.flows import ROUTES
+from millstream.flows.erp_changes import facts_of_changes
+from millstream.flows.hub import Hub, Policy
+from millstream.flows.intake import facts_of_page
+from millstream.flows.order_to_erp import WAIVABLE
+from millstream.ports.connector import Connector
+from millstream.ports.erp import ErpPort
+from millstream.ports.tap import Tap
+from millstream.ports.world import World
+from millstream.settings import Settings
+from millstream.store.audit import AuditTrail
+from millstream.store.database import Database
+from millstream.store.desk import PostgresDesk
+from millstream.store.embedded import EmbeddedPostgres
+from millstream.store.exclusive import ExclusiveRole
+from millstream.store.ledger import PostgresLedger
+from millstream.store.records import PostgresRecords
+from millstream.web.adobe_keys import AdobeKeys
+from millstream.web.app import create_app
+from millstream.web.door_settings import DoorSettings
+from millstream.wire.http import AiohttpTransport, Transport
+from millstream.wire.kit import WireKit
+
+CONNECTORS: Final[tuple[Connector, ...]] = (ADOBE_COMMERCE, TRYTON, SALESFORCE)
+SWEEP_S: Final = 15.0  # how often lanes are swept and the audit trail is sealed
+ERP_WRITER: Final = "erp"  # the subscriber whose flows write orders into the ERP
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message says which and what to write."""
+
+
+def connector(kind: str, section: dict[str, Any]) -> Connector:
+    """The connector a section of the settings names."""
+    known = {spec.name: spec for spec in CONNECTORS if spec.kind == kind}
+    section_name = {"commerce": "store"}.get(kind, kind)
+    name = section.get("kind")
+    if name not in known:
+        raise SettingsError(
+            f"[{section_name}] kind = {name!r} is not known. Known: {', '.join(sorted(known))}. "
+            f"Set it in millstream.toml or as MILLSTREAM_{section_name.upper()}__KIND."
+        )
+    return known[name]
+
+
+def open_port(kind: str, section: dict[str, Any], kit: WireKit) -> Any:
+    """Checks a section's settings and opens its connector."""
+    spec = connector(kind, section)
+    section_name = {"commerce": "store"}.get(kind, kind)
+    own = {key: value for key, value in section.items() if key not in {"kind", "name"}}
+    try:
+        settings = spec.settings.model_validate(own)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{section_name}.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        )
+        raise SettingsError(f"{faults}. See docs/connectors/{spec.name}.md.") from None
+    return spec.open(str(section.get("name") or spec.name), settings, kit)
+
+
+class Runtime:
+    """One process: the store, the three systems, a worker and the pollers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        transport: Transport | None = None,
+        world: World | None = None,
+        tap: Tap | None = None,
+        worker_name: str | None = None,
+        erp: ErpPort | None = None,
+    ) -> None:
+        self.settings = settings
+        self.world: World = world or SystemWorld()
+        self.counts = CountingTap()
+        self.tap: Tap = Taps([tap or LogTap(), self.counts])
+        self.worker_name = worker_name or f"{socket.gethostname()}:{os.getpid()}"
+        self.database = database
+        self.transport = transport or AiohttpTransport()
+        kit = WireKit(transport=self.transport, world=self.world, tap=self.tap)
+        self.routes = Routes(ROUTES)
+        self.ledger = PostgresLedger(
+            database,
+            routes=self.routes,
+            world=self.world,
+            tap=self.tap,
+            worker=self.worker_name,
+            lease_s=settings.worker.lease_s,
+        )
+        self.records = PostgresRecords(database)
+        self.desk = PostgresDesk(database, world=self.world, waivable=WAIVABLE)
+        self.audit = AuditTrail(database, world=self.world)
+        self.hub = Hub(
+            store=open_port("commerce", settings.store, kit),
+            erp=erp or open_port("erp", settings.erp, kit),
+            crm=open_port("crm", settings.crm, kit),
+            records=self.records,
+            world=self.world,
+            policy=Policy(**settings.policy.model_dump()),
+        )
+        self.erp_role = ExclusiveRole(database, f"{ERP_WRITER}:{self.hub.erp.name}", tap=self.tap)
+        self.worker = self._worker()
+        self.ledger.woken = self.worker.wake
+        self.poller = Poller(
+            schedule=self.ledger,
+            tasks=self._tasks(),
+            clock=self.world.clock,
+            tap=self.tap,
+            woken=self.worker.wake,
+        )
+
+    def _worker(self) -> Worker:
+        section = self.settings.worker
+        execution = Execution(
+            ledger=self.ledger,
+            routes=self.routes,
+            ports=self.hub,
+            policy=RetryPolicy(**self.settings.retry.model_dump()),
+            world=self.world,
+            tap=self.tap,
+        )
+        return Worker(
+            ledger=self.ledger,
+            execution=execution,
+            settings=WorkerSettings(**section.model_dump()),
+            clock=self.world.clock,
+            tap=self.tap,
+            subscribers=self._subscribers,
+        )
+
+    def _subscribers(self) -> Sequence[str]:
+        """What this worker may claim: ERP orders only while it is the one writer the ERP wants."""
+        if self.hub.erp.one_writer and not self.erp_role.held:
+            return [name for name in self.routes.subscribers if name != ERP_WRITER]
+        return self.routes.subscribers
+
+    def _tasks(self) -> tuple[PollTask, ...]:
+        poll = self.settings.poll
+        return (
+            PollTask(name=f"{self.hub.store.name}.orders", every_s=poll.store_every_s, ask=self.ask_store),
+            PollTask(name=f"{self.hub.erp.name}.changes", every_s=poll.erp_every_s, ask=self.ask_erp),
+        )
+
+    async def ask_store(self, cursor: dict[str, Any] | None) -> Polled:
+        """One page of changed orders as events."""
+        page = await self.hub.store.changed_orders(cursor)
+        return Polled(events=await facts_of_page(page, self.hub), cursor=page.cursor, more=page.more)
+
+    async def ask_erp(self, cursor: dict[str, Any] | None) -> Polled:
+        """One page of what the plant and the warehouse did as events."""
+        page = await self.hub.erp.changes(cursor)
+        events = facts_of_changes(page.changes, erp=self.hub.erp.name)
+        return Polled(events=events, cursor=page.cursor, more=page.more)
+
+    async def work(self) -> None:
+        """Works, polls and keeps house until `stop` is called or the task is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            background = [
+                group.create_task(self.poller.run()),
+                group.create_task(self.ledger.listen()),
+                group.create_task(self._keep_house()),
+                group.create_task(self.erp_role.keep()),
+            ]
+            await self.worker.run()
+            for task in background:
+                task.cancel()
+
+    async def health(self) -> Mapping[str, Any]:
+        """What /readyz tells beside "ready". Raises Retry when the database does not answer."""
+        return {"database_time": (await self.database.now()).isoformat()}
+
+    def stop(self) -> None:
+        """Graceful: claims nothing more, finishes what runs."""
+        self.worker.stop()
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                await self.calibrate_clock()
+                await self.ledger.wake_sleeping_lanes()
+                while await self.audit.seal():
+                    pass
+            except Retry as failure:
+                self.tap.note("worker.ledger_unreachable", message=failure.message)
+            await self.world.clock.sleep(SWEEP_S)
+
+    async def calibrate_clock(self) -> None:
+        """Goes by the database's clock, so that machines agree on what is due."""
+        if isinstance(self.world, SystemWorld):
+            self.world.clock.calibrate(await self.database.now())
+
+    async def close(self) -> None:
+        """Gives back what was opened."""
+        await self.erp_role.release()
+        await self.transport.close()
+        await self.database.close()
+
+
+class OpenDatabase(msgspec.Struct, frozen=True, kw_only=True):
+    """A migrated database and what to call when done."""
+
+    database: Database
+    stop: Callable[[], None]
+
+
+async def open_database(settings: Settings) -> OpenDatabase:
+    """The external PostgreSQL the settings name, or the embedded one; migrated."""
+    async with AsyncExitStack() as undo:
+        url, stop = settings.database_url, _nothing
+        if url is None:
+            embedded = EmbeddedPostgres(settings.data_dir / "postgres")
+            url = await asyncio.to_thread(embedded.start)
+            stop = embedded.stop
+            undo.callback(stop)
+        database = Database(url)
+        await database.migrate()
+        undo.pop_all()
+        return OpenDatabase(database=database, stop=stop)
+
+
+def _nothing() -> None:
+    """An external database is not ours to stop."""
+
+
+def web_app(runtime: Runtime) -> FastAPI:
+    """The web edge of a process: doors and health."""
+    try:
+        doors = {name: DoorSettings.model_validate(section) for name, section in runtime.settings.doors.items()}
+    except ValidationError as error:
+        raise SettingsError(f"[doors]: {error}. See docs/operate/doors.md.") from None
+    return create_app(
+        inbox=runtime.ledger,
+        clock=runtime.world.clock,
+        tap=runtime.tap,
+        doors=doors,
+        health=runtime.health,
+        public_key=AdobeKeys(runtime.transport, clock=runtime.world.clock),
+    )

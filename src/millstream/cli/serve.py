@@ -1,0 +1,71 @@
+"""`millstream serve` and `millstream work`: the long-running processes."""
+
+import asyncio
+import logging
+import signal
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from millstream.bootstrap import Runtime, open_database, web_app
+from millstream.cli.session import console
+from millstream.settings import Settings
+
+
+def serve(
+    worker: Annotated[bool, typer.Option(help="Also work; off when `millstream work` runs beside it.")] = True,
+) -> None:
+    """The web edge, with a worker in the same process unless told otherwise."""
+    asyncio.run(_run(Settings(), web=True, worker=worker))
+
+
+def work() -> None:
+    """A worker without the web edge. Start as many as you like, on as many machines as you like."""
+    asyncio.run(_run(Settings(), web=False, worker=True))
+
+
+async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
+    opened = await open_database(settings)
+    runtime = Runtime(settings, database=opened.database)
+    try:
+        async with asyncio.TaskGroup() as group:
+            server = _server(runtime) if web else None
+            _stop_on_signals(runtime, server)
+            if server is not None:
+                group.create_task(server.serve())
+                console.print(f"Millstream serves on http://{settings.host}:{settings.port}")
+            if worker:
+                console.print(f"Millstream works as {runtime.worker_name}")
+                group.create_task(runtime.work())
+    finally:
+        await runtime.close()
+        opened.stop()
+
+
+def _server(runtime: Runtime) -> uvicorn.Server:
+    settings = runtime.settings
+    config = uvicorn.Config(
+        web_app(runtime),
+        host=settings.host,
+        port=settings.port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+    )
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[method-assign] # one handler stops web and worker
+    return server
+
+
+def _stop_on_signals(runtime: Runtime, server: uvicorn.Server | None) -> None:
+    def stop() -> None:
+        runtime.stop()
+        if server is not None:
+            server.should_exit = True
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)

@@ -1,0 +1,67 @@
+"""The wire tap's listeners: structured log lines, counters."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from millstream.ports.tap import Tap
+
+_LOUD: Final = {
+    "delivery.crashed": logging.ERROR,
+    "poll.crashed": logging.ERROR,
+    "lane.was_asleep": logging.ERROR,
+    "poll.failed": logging.WARNING,
+    "worker.ledger_unreachable": logging.WARNING,
+    "worker.settle_failed": logging.WARNING,
+    "settle.failed": logging.WARNING,
+    "breaker.opened": logging.WARNING,
+    "breaker.closed": logging.INFO,
+    "door.refused": logging.INFO,
+    "role.taken": logging.INFO,
+    "worker.draining": logging.INFO,
+}
+
+
+class LogTap:
+    """One JSON line per note worth a line; failures of deliveries included, the rest at debug level."""
+
+    def __init__(self) -> None:
+        self._log = logging.getLogger("millstream")
+
+    def note(self, name: str, /, **facts: Any) -> None:
+        """See Tap."""
+        level = _LOUD.get(name, logging.DEBUG)
+        if name == "delivery.settled" and facts.get("code"):
+            level = logging.WARNING
+        if not self._log.isEnabledFor(level):
+            return
+        bug = facts.pop("bug", None)
+        line = msgspec.json.encode({"note": name, **facts}, enc_hook=str).decode()
+        self._log.log(level, line, exc_info=bug)
+
+
+class CountingTap:
+    """How often each note was heard."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def note(self, name: str, /, **facts: Any) -> None:
+        """See Tap."""
+        del facts
+        self.counts[name] += 1
+
+
+class Taps:
+    """Several listeners, told in turn."""
+
+    def __init__(self, listeners: Sequence[Tap]) -> None:
+        self._listeners = listeners
+
+    def note(self, name: str, /, **facts: Any) -> None:
+        """See Tap."""
+        for listener in self._listeners:
+            listener.note(name, **facts)

@@ -1,0 +1,165 @@
+"""What people do with deliveries: look, retry, amend, release, discard."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+from uuid import UUID
+
+import msgspec
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which deliveries; every member that is set narrows the choice."""
+
+    ids: tuple[int, ...] = ()
+    states: tuple[str, ...] = ()
+    subscriber: str | None = None
+    event_type: str | None = None
+    code: str | None = None
+    fingerprint: str | None = None
+    subject: str | None = None
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery in a list."""
+
+    id: int
+    event_id: UUID
+    event_type: str
+    subject: str
+    subscriber: str
+    state: str
+    tries: int
+    attempts: int
+    due_at: datetime
+    created_at: datetime
+    updated_at: datetime
+    head: bool
+    code: str | None = None
+    message: str | None = None
+    fingerprint: str | None = None
+    note: str | None = None
+    assignee: str | None = None
+
+
+class CallRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One outward call of one attempt."""
+
+    n: int
+    system: str
+    operation: str
+    key: str | None
+    status: int | None
+    outcome: str
+    ms: float
+
+
+class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One try."""
+
+    n: int
+    worker: str
+    started_at: datetime
+    ended_at: datetime
+    outcome: str
+    code: str | None
+    message: str | None
+    calls: tuple[CallRow, ...] = ()
+
+
+class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery with everything that happened to it. `amended` stands beside the event's own data."""
+
+    row: DeliveryRow
+    data: dict[str, Any]
+    amended: dict[str, Any] | None
+    waived: tuple[str, ...]
+    attempts: tuple[AttemptRow, ...]
+
+
+class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One promise."""
+
+    line_id: str | None
+    ship_date: date | None
+    reason: str
+    promised_by: str
+    promised_at: datetime
+    kept: bool | None
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact, without its data."""
+
+    id: UUID
+    type: str
+    source: str
+    source_id: str
+    occurred_at: datetime
+    received_at: datetime
+
+
+class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """The books' line about an order; None members are not known (yet)."""
+
+    order_key: str
+    number: str | None = None
+    erp_number: str | None = None
+    customer_id: str | None = None
+    grand_total: Decimal | None = None
+    erp_total: Decimal | None = None
+    currency: str | None = None
+    placed_at: datetime | None = None
+    confirmed_at: datetime | None = None
+    ship_date: date | None = None
+    packed_at: datetime | None = None
+    shipped_at: datetime | None = None
+    delivered_at: datetime | None = None
+    cancelled_at: datetime | None = None
+
+
+class OrderStory(msgspec.Struct, frozen=True, kw_only=True):
+    """An order's whole history."""
+
+    summary: OrderSummary
+    aliases: tuple[tuple[str, str], ...]
+    events: tuple[EventRow, ...]
+    deliveries: tuple[DeliveryStory, ...]
+    promises: tuple[PromiseRow, ...]
+
+
+class Desk(Protocol):
+    """Every change is one transaction, with its row in the audit trail. `actor` is who does it."""
+
+    async def list_deliveries(self, wanted: Filter, *, limit: int, after: int = 0) -> Sequence[DeliveryRow]:
+        """Newest last, by id; `after` continues behind an id."""
+        ...
+
+    async def show_delivery(self, delivery_id: int) -> DeliveryStory | None:
+        """Everything about one delivery."""
+        ...
+
+    async def count(self, wanted: Filter) -> int:
+        """The estimate before a bulk action."""
+        ...
+
+    async def retry(self, wanted: Filter, *, actor: str) -> int:
+        """Makes held, dead and retrying deliveries due now, with a fresh set of attempts and today's data."""
+        ...
+
+    async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str) -> None:
+        """Puts another payload beside the original and retries. Raises Reject if it is not held, dead or retrying."""
+        ...
+
+    async def release(self, wanted: Filter, *, actor: str, reason: str) -> int:
+        """Waives the rule that holds each of these and retries. Raises Reject for a rule that may not be waived."""
+        ...
+
+    async def discard(self, wanted: Filter, *, actor: str, reason: str) -> int:
+        """Decides that these shall not happen; their lanes go on."""
+        ...
+
+    async def order_story(self, order_key: str) -> OrderStory | None:
+        """Every event, delivery, attempt, outward call and promise of one order."""
+        ...

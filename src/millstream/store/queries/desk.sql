@@ -1,0 +1,103 @@
+-- list --
+-- A page of deliveries by filter.
+select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
+    d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
+    d.assignee
+from delivery d join event e on e.id = d.event_id
+where {where} and d.id > $8
+order by d.id
+limit $9
+
+-- count --
+-- How many deliveries a filter means.
+select count(*) from delivery d join event e on e.id = d.event_id where {where}
+
+-- chosen --
+-- The deliveries a bulk action is about, locked in key order.
+select d.id, d.lane, d.state, d.fault_code, e.subject
+from delivery d join event e on e.id = d.event_id
+where {where} and d.state = any($8)
+order by d.id
+for update of d
+
+-- where --
+-- What a filter means; null narrows nothing.
+($1::bigint[] is null or d.id = any($1)) and ($2::text[] is null or d.state = any($2))
+    and ($3::text is null or d.subscriber = $3) and ($4::text is null or e.type = $4)
+    and ($5::text is null or d.fault_code = $5) and ($6::text is null or d.fingerprint = $6)
+    and ($7::text is null or e.subject = $7)
+
+-- make_due --
+-- Due now, attempts counted from zero, fault kept for the history until the next one.
+update delivery set state = 'retrying', due_at = $2, attempts = 0, updated_at = $2 where id = any($1)
+
+-- amend --
+-- The amended payload stands beside the original.
+update delivery set amended = $2::jsonb where id = $1
+
+-- waive --
+-- Releases each from the rule that holds it.
+update delivery set waived = array(select distinct unnest(waived || fault_code)) where id = any($1)
+
+-- discard --
+-- Shall not happen.
+update delivery set state = 'discarded', head = false, note = $3, updated_at = $2 where id = any($1)
+
+-- one --
+-- One delivery.
+select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
+    d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
+    d.assignee, e.data, d.amended, d.waived
+from delivery d join event e on e.id = d.event_id
+where d.id = any($1)
+order by d.id
+
+-- attempts --
+-- What was tried.
+select delivery_id, n, worker, started_at, ended_at, outcome, code, message
+from attempt where delivery_id = any($1) order by delivery_id, n
+
+-- calls --
+-- And called.
+select delivery_id, n, system, operation, key, status, outcome, ms
+from call where delivery_id = any($1) order by delivery_id, n, step
+
+-- order_events --
+-- The facts about an order, and those its chain caused or came from.
+select id, type, source, source_id, occurred_at, received_at from event
+where subject = $1
+   or correlation_id in (select correlation_id from event where subject = $1)
+order by received_at, id
+
+-- order_deliveries --
+-- Their deliveries.
+select id from delivery where event_id = any($1) order by id
+
+-- order_summary --
+-- The books' line.
+select order_key, number, erp_number, customer_id, grand_total, erp_total, currency, placed_at, confirmed_at, ship_date,
+    packed_at, shipped_at, delivered_at, cancelled_at
+from sales_order where order_key = $1
+
+-- order_placed --
+-- What is known before the books have it.
+select data ->> 'number' as number, occurred_at from event
+where subject = $1 and type = 'order.placed' order by received_at limit 1
+
+-- order_aliases --
+-- Its numbers.
+select kind, value from order_alias where order_key = $1 order by kind, value
+
+-- order_promises --
+-- Its promises.
+select line_id, ship_date, reason, promised_by, promised_at, kept from promise where order_key = $1 order by id
+
+-- list_orders --
+-- Orders by state, newest first, also those not booked yet.
+select e.subject as order_key, coalesce(o.number, e.data ->> 'number') as number, o.erp_number, o.customer_id,
+    o.grand_total, o.erp_total, o.currency, e.occurred_at as placed_at, o.confirmed_at, o.ship_date, o.packed_at,
+    o.shipped_at, o.delivered_at, o.cancelled_at
+from event e left join sales_order o on o.order_key = e.subject
+where e.type = 'order.placed'
+order by e.received_at desc, e.id desc
+limit $1

@@ -1,0 +1,73 @@
+"""Everything that happened: to one delivery, to one order."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from millstream.ports.desk import (
+    AttemptRow,
+    CallRow,
+    DeliveryRow,
+    DeliveryStory,
+    EventRow,
+    OrderStory,
+    OrderSummary,
+    PromiseRow,
+)
+from millstream.store import sql
+
+_SQL: Final = sql.load("desk")
+
+
+async def read_deliveries(connection: Any, ids: Sequence[int]) -> list[DeliveryStory]:
+    """Deliveries with their attempts and calls, in three queries however many there are."""
+    rows = await connection.fetch(_SQL["one"], ids)
+    calls: dict[tuple[int, int], list[CallRow]] = defaultdict(list)
+    for row in await connection.fetch(_SQL["calls"], ids):
+        fields = dict(row)
+        calls[fields.pop("delivery_id"), fields["n"]].append(CallRow(**fields))
+    attempts: dict[int, list[AttemptRow]] = defaultdict(list)
+    for row in await connection.fetch(_SQL["attempts"], ids):
+        fields = dict(row)
+        delivery_id = fields.pop("delivery_id")
+        attempts[delivery_id].append(AttemptRow(**fields, calls=tuple(calls[delivery_id, fields["n"]])))
+    return [_story(dict(row), attempts[row["id"]]) for row in rows]
+
+
+def _story(fields: dict[str, Any], attempts: Sequence[AttemptRow]) -> DeliveryStory:
+    data, amended, waived = fields.pop("data"), fields.pop("amended"), fields.pop("waived")
+    return DeliveryStory(
+        row=msgspec.convert(fields, DeliveryRow),
+        data=msgspec.json.decode(data),
+        amended=None if amended is None else msgspec.json.decode(amended),
+        waived=tuple(waived),
+        attempts=tuple(attempts),
+    )
+
+
+async def read_order_story(connection: Any, order_key: str) -> OrderStory | None:
+    """The whole history of an order, None if nothing is known of it."""
+    events = await connection.fetch(_SQL["order_events"], order_key)
+    if not events:
+        return None
+    ids = await connection.fetch(_SQL["order_deliveries"], [row["id"] for row in events])
+    return OrderStory(
+        summary=await _summary(connection, order_key),
+        aliases=tuple((row["kind"], row["value"]) for row in await connection.fetch(_SQL["order_aliases"], order_key)),
+        events=tuple(EventRow(**{**dict(row), "id": UUID(bytes=row["id"].bytes)}) for row in events),
+        deliveries=tuple(await read_deliveries(connection, [row["id"] for row in ids])),
+        promises=tuple(PromiseRow(**dict(row)) for row in await connection.fetch(_SQL["order_promises"], order_key)),
+    )
+
+
+async def _summary(connection: Any, order_key: str) -> OrderSummary:
+    row = await connection.fetchrow(_SQL["order_summary"], order_key)
+    if row is not None:
+        return OrderSummary(**dict(row))
+    placed = await connection.fetchrow(_SQL["order_placed"], order_key)
+    if placed is None:
+        return OrderSummary(order_key=order_key)
+    return OrderSummary(order_key=order_key, number=placed["number"], placed_at=placed["occurred_at"])

@@ -1,0 +1,177 @@
+"""An ERP in memory that can die at any step and remembers what it did."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
+from millstream.domain.errors import Reject
+from millstream.domain.fulfilment import Parcel, Shipment, ShipmentLine
+from millstream.domain.values import Money
+from millstream.ports.erp import ErpChangePage, ErpItem, ErpOrderChange
+
+PRICES = {
+    "PUMP-100": "1250.00",
+    "PUMP-200": "1890.00",
+    "PUMP-CFG": "3100.00",
+    "SKID-01": "9800.00",
+    "VALVE-050": "89.90",
+    "VALVE-080": "129.90",
+    "GASKET-10": "12.50",
+    "SEAL-KIT": "59.00",
+    "FILTER-5": "34.00",
+    "SENSOR-P": "210.00",
+    "CTRL-PLC": "2400.00",
+    "OIL-1L": "9.90",
+}
+MADE_TO_ORDER = {"PUMP-CFG": 10, "SKID-01": 21}
+
+
+class FakeErp:
+    """Draft, quote, confirm, reserve: four steps, each committed on its own, each with a note before and after."""
+
+    name = "erp"
+    one_writer = False
+
+    def __init__(self, tap, clock) -> None:
+        self.tap = tap
+        self.clock = clock
+        self.orders: dict[str, dict] = {}
+        self.creations: list[str] = []  # every time a new order row was made
+        self.log: list[ErpOrderChange] = []
+
+    def _step(self, what: str, key: str, work) -> None:
+        self.tap.note("call.started", system=self.name, operation=what, key=key)
+        work()
+        self.tap.note("call.ended", system=self.name, operation=what, key=key, status=200, outcome="ok", ms=0.0)
+
+    async def find_items(self, skus, *, currency, quantities):
+        found = {}
+        self._step("find_items", "", lambda: None)
+        for sku in skus:
+            if sku in PRICES:
+                found[sku] = ErpItem(sku=sku, name=sku, salable=True, price=Money(Decimal(PRICES[sku]), "EUR"))
+        return found
+
+    async def place_order(self, order, *, customer_id, key):
+        known = order.key in self.orders
+        if not known:
+            self._step("create", key, lambda: self._create(order, customer_id))
+        row = self.orders[order.key]
+        for state in ("quoted", "confirmed", "reserved"):
+            if state not in row["steps"]:
+                self._step(state, key, lambda state=state: row["steps"].append(state))
+        return self._acknowledgement(order.key, created=not known)
+
+    def _create(self, order, customer_id) -> None:
+        if order.key in self.orders:
+            raise AssertionError(f"second ERP order for {order.key}")
+        self.creations.append(order.key)
+        number = f"SO{len(self.orders) + 1:05}"
+        self.orders[order.key] = {
+            "order": order,
+            "customer": customer_id,
+            "number": number,
+            "steps": [],
+            "state": "open",
+            "delay_days": 0,
+            "ship_to": order.ship_to,
+        }
+
+    def _acknowledgement(self, key, *, created=False):
+        row = self.orders[key]
+        order = row["order"]
+        lines = tuple(self._schedule(line, row) for line in order.lines)
+        currency = order.currency
+        gross = order.totals.grand_total
+        return Acknowledgement(
+            erp_id=row["number"].removeprefix("SO"),
+            number=row["number"],
+            state=row["state"],
+            warehouse="EAST",
+            lines=lines,
+            ship_date=max((line.ship_date for line in lines), default=None),
+            net=gross - order.totals.tax,
+            tax=order.totals.tax,
+            gross=Money(gross.amount, currency),
+            created=created,
+        )
+
+    def _schedule(self, line, row):
+        lead = MADE_TO_ORDER.get(line.sku, 0)
+        day = date(2026, 11, 24) + timedelta(days=lead + row["delay_days"])
+        made = line.sku in MADE_TO_ORDER
+        return LineSchedule(
+            line_id=line.id,
+            sku=line.sku,
+            quantity=line.quantity,
+            reserved=None if made else line.quantity,
+            ship_date=day,
+            work_orders=(f"WO-{row['number']}",) if made else (),
+            reason=f"made to order, lead time {lead} days" if made else "in stock",
+        )
+
+    async def read_order(self, order_key):
+        return self._acknowledgement(order_key) if order_key in self.orders else None
+
+    async def cancel_order(self, order_key, *, reason, key):
+        row = self.orders.get(order_key)
+        if row is None:
+            return False
+        if row["state"] == "shipped":
+            raise Reject("order.too_late", "already shipped")
+        self._step("cancel", key, lambda: row.update(state="cancelled"))
+        return True
+
+    async def change_address(self, order_key, ship_to, *, key):
+        self._step("change_address", key, lambda: self.orders[order_key].update(ship_to=ship_to))
+
+    async def changes(self, cursor):
+        start = (cursor or {}).get("n", 0)
+        return ErpChangePage(changes=tuple(self.log[start:]), cursor={"n": len(self.log)}, more=False)
+
+    async def check(self):
+        return ()
+
+    # what the plant and the warehouse do
+
+    def ship(self, order_key, tracking="1Z999") -> None:
+        row = self.orders[order_key]
+        order = row["order"]
+        for state in ("packed", "shipped"):
+            shipment = Shipment(
+                erp_id=f"{row['number']}-1",
+                number=f"SH-{row['number']}",
+                order_key=order_key,
+                state=state,
+                warehouse="EAST",
+                lines=tuple(
+                    ShipmentLine(line_id=line.id, sku=line.sku, quantity=line.quantity)
+                    for line in order.lines
+                    if not line.is_virtual
+                ),
+                parcels=(Parcel(tracking_number=tracking, carrier_code="ups", carrier_title="UPS"),),
+                shipped_on=date(2026, 11, 24) if state == "shipped" else None,
+            )
+            self.log.append(
+                ErpOrderChange(
+                    order_key=order_key,
+                    kind=state,
+                    change_id=f"shipment/{row['number']}/{state}",
+                    occurred_at=datetime(2026, 11, 24, 10, tzinfo=UTC),
+                    shipment=shipment,
+                )
+            )
+        row["state"] = "shipped"
+
+    def reschedule(self, order_key, days) -> None:
+        row = self.orders[order_key]
+        row["delay_days"] += days
+        self.log.append(
+            ErpOrderChange(
+                order_key=order_key,
+                kind="schedule",
+                change_id=f"schedule/{row['number']}/{row['delay_days']}",
+                occurred_at=datetime(2026, 11, 24, 9, tzinfo=UTC),
+                acknowledgement=self._acknowledgement(order_key),
+            )
+        )

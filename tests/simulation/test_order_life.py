@@ -1,0 +1,173 @@
+"""The whole life of an order through the real connectors, the sandbox store and CRM, and the ledger."""
+
+from decimal import Decimal
+
+import pytest
+from fakes.house import House
+
+
+@pytest.fixture
+def house(database):
+    return House(database)
+
+
+async def store_view(house, order):
+    return await house.sim("shop", "GET", f"orders/{order['entity_id']}")
+
+
+async def crm_records(house, kind):
+    return (await house.sim("localhost", "GET", "records", object=kind))[kind]
+
+
+async def test_an_order_is_reserved_in_the_erp_confirmed_to_the_shopper_and_known_to_the_crm(house):
+    placed = await house.place(("VALVE-050", 2), ("PUMP-CFG", 1))
+    await house.settle_down()
+    assert await house.rows("select state, subscriber, fault_message from delivery where state <> 'done'") == []
+    (key,) = house.erp.orders
+    assert house.erp.creations == [key]
+    seen = await store_view(house, placed)
+    assert seen["order"]["ext_order_id"] == "SO00001"
+    (comment,) = [c for c in seen["comments"] if "confirmed" in (c["comment"] or "")]
+    assert "4 December 2026" in comment["comment"]
+    assert comment["is_customer_notified"] == 1
+    (purchase,) = await crm_records(house, "Order")
+    assert purchase["Hub_Order_Id__c"] == key
+    (account,) = [a for a in await crm_records(house, "Account") if a.get("Hub_Customer_Id__c")]
+    assert Decimal(str(account["Lifetime_Value__c"])) == Decimal(str(placed["grand_total"]))
+    (event,) = await house.sim("localhost", "GET", "events")
+    assert event["Hub_Event_Id__c"].endswith("purchased")
+
+
+async def test_packed_shipped_and_delivered_reach_the_store_and_the_crm(house):
+    placed = await house.place()
+    await house.settle_down()
+    (key,) = house.erp.orders
+    house.erp.ship(key, tracking="1Z4711")
+    await house.settle_down()
+    seen = await store_view(house, placed)
+    (shipment,) = seen["shipments"]
+    assert [track["track_number"] for track in shipment["tracks"]] == ["1Z4711"]
+    assert [item["qty"] for item in shipment["items"]] == [2]
+    (purchase,) = await crm_records(house, "Order")
+    assert "1Z4711" in purchase["Tracking_Numbers__c"]
+    assert await house.value("select kept from promise where line_id is null") is True
+
+
+async def test_a_changed_plan_changes_the_date_everywhere_once(house):
+    placed = await house.place(("SKID-01", 1))
+    await house.settle_down()
+    (key,) = house.erp.orders
+    house.erp.reschedule(key, days=7)
+    await house.settle_down()
+    seen = await store_view(house, placed)
+    moved = [c["comment"] for c in seen["comments"] if "now expected" in (c["comment"] or "")]
+    assert len(moved) == 1
+    assert "22 December 2026" in moved[0]
+    (purchase,) = await crm_records(house, "Order")
+    assert purchase["Expected_Ship_Date__c"] == "2026-12-22"
+    dates = await house.rows("select ship_date from promise where line_id is null order by id")
+    assert [str(row["ship_date"]) for row in dates] == ["2026-12-15", "2026-12-22"]
+
+
+async def test_the_poll_and_three_hints_of_one_order_place_it_once(house):
+    await house.place()
+    await house.hub.poller.poll_all()
+    for _ in range(3):
+        house.world.clock.advance(10)
+        await house.hub.poller.poll_all()
+    await house.settle_down()
+    assert len(house.erp.creations) == 1
+    assert await house.value("select count(*) from event where type = 'order.placed'") == 1
+
+
+async def test_with_the_crm_down_orders_of_known_customers_still_reach_the_erp_and_unknown_ones_wait(house):
+    await house.place()
+    await house.settle_down()
+    await house.sim("localhost", "POST", "outage", {"on": True})
+    await house.place(("OIL-1L", 1))
+    await house.place(("OIL-1L", 1), customer=2)
+    for _ in range(10):
+        await house.hub.poller.poll_all()
+        await house.hub.worker.run_due()
+        house.world.clock.advance(6)
+    assert len(house.erp.creations) == 2
+    waiting = await house.rows(
+        "select e.type, d.state from delivery d join event e on e.id = d.event_id where d.state <> 'done'"
+    )
+    assert {row["state"] for row in waiting} <= {"retrying", "waiting"}
+    assert sum(1 for row in waiting if row["type"] == "order.placed") == 1
+    await house.sim("localhost", "POST", "outage", {"on": False})
+    await house.settle_down()
+    assert len(house.erp.creations) == 3
+    assert len(await crm_records(house, "Order")) == 3
+
+
+async def test_an_unknown_sku_holds_the_order_with_the_reason_and_a_retry_takes_todays_data(house):
+    await house.place(("GHOST-1", 1))
+    await house.settle_down()
+    (held,) = await house.rows("select id, state, fault_code, fault_message from delivery where state = 'held'")
+    assert held["fault_code"] == "sku.unknown"
+    assert "GHOST-1" in held["fault_message"]
+    from fakes.erp import PRICES
+
+    order = next(iter(await house.rows("select data from event where type = 'order.placed'")))
+    assert "GHOST-1" in order["data"]
+    PRICES["GHOST-1"] = "49.00"
+    try:
+        from millstream.ports.desk import Filter
+
+        await house.hub.desk.retry(Filter(ids=(held["id"],)), actor="test")
+        await house.settle_down()
+    finally:
+        del PRICES["GHOST-1"]
+    assert await house.value("select count(*) from delivery where state = 'held' and fault_code = 'sku.unknown'") == 0
+
+
+async def test_an_unknown_customer_is_held_for_review_and_goes_on_once_the_crm_knows_it(house):
+    await house.place(guest={"email": "new@buyer.example", "firstname": "Nora", "lastname": "New"})
+    await house.settle_down()
+    (held,) = await house.rows("select id, fault_code from delivery where state = 'held'")
+    assert held["fault_code"] == "customer.unknown"
+    contact = {"LastName": "New", "Email": "new@buyer.example"}
+    await house.sim("localhost", "POST", "seed", {"accounts": [{"Name": "New Buyer Ltd", "contacts": [contact]}]})
+    from millstream.ports.desk import Filter
+
+    await house.hub.desk.retry(Filter(ids=(held["id"],)), actor="test")
+    await house.settle_down()
+    assert len(house.erp.creations) == 1
+
+
+async def test_a_cancellation_in_the_store_is_followed_through(house):
+    placed = await house.place()
+    await house.settle_down()
+    assert await house.sim("shop", "POST", f"orders/{placed['entity_id']}/cancel", {}) is True
+    house.world.clock.advance(5)
+    await house.settle_down()
+    (row,) = house.erp.orders.values()
+    assert row["state"] == "cancelled"
+    (purchase,) = await crm_records(house, "Order")
+    assert purchase["Cancelled_At__c"]
+
+
+async def test_an_address_change_before_shipping_reaches_the_erp(house):
+    placed = await house.place()
+    await house.settle_down()
+    house.world.clock.advance(5)
+    await house.sim("shop", "POST", f"orders/{placed['entity_id']}/address", {"street": ["New Road 7"], "city": "Ulm"})
+    await house.settle_down()
+    (row,) = house.erp.orders.values()
+    assert row["ship_to"].city == "Ulm"
+    assert await house.value("select count(*) from event where type = 'order.address_changed'") == 1
+
+
+async def test_the_story_of_an_order_is_found_by_any_number_and_complete(house):
+    placed = await house.place(("PUMP-CFG", 1), po_number="PO-7")
+    await house.settle_down()
+    (key,) = house.erp.orders
+    for number in (placed["increment_id"], "SO00001", "so00001", "PO-7", "WO-SO00001", "anna@acme-water.example"):
+        assert await house.hub.records.find_orders(number) == [key]
+    story = await house.hub.desk.order_story(key)
+    assert {event.type for event in story.events} == {"order.placed", "order.confirmed"}
+    calls = [call for d in story.deliveries for attempt in d.attempts for call in attempt.calls]
+    assert len(calls) >= 6
+    assert story.promises
