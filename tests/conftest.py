@@ -49,12 +49,14 @@ def _url(postgres: str, name: str) -> str:
 
 
 @pytest.fixture
-async def database(postgres):
-    """A fresh, migrated database."""
+async def database(postgres, request):
+    """A fresh, migrated database; marked `quick_commits`, it does not wait for the disk (processes die, not power)."""
     template = await _template(postgres)
     name = f"millstream_{os.getpid()}_{next(_numbers)}"
     admin = await asyncpg.connect(postgres)
     await admin.execute(f"create database {name} template {template}")
+    if request.node.get_closest_marker("quick_commits"):
+        await admin.execute(f"alter database {name} set synchronous_commit = off")
     database = Database(_url(postgres, name))
     yield database
     await database.close()

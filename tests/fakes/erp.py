@@ -22,6 +22,7 @@ PRICES = {
     "SENSOR-P": "210.00",
     "CTRL-PLC": "2400.00",
     "OIL-1L": "9.90",
+    "SERVICE-1": "150.00",
 }
 MADE_TO_ORDER = {"PUMP-CFG": 10, "SKID-01": 21}
 

@@ -8,7 +8,6 @@ from fakes.erp import FakeErp
 from fakes.tap import RecordingTap
 from fakes.transport import AsgiTransport
 from fakes.world import ManualWorld
-
 from millstream.bootstrap import Runtime
 from millstream.engine.tap import Taps
 from millstream.sandbox.adobe_commerce import create_app as create_store

@@ -2,7 +2,7 @@
 
 from urllib.parse import unquote, urlsplit
 
-from millstream.wire.http import Request, Response
+from millstream.wire.http import Request, Response, TransportError
 
 
 class AsgiTransport:
@@ -49,7 +49,10 @@ class AsgiTransport:
             elif message["type"] == "http.response.body":
                 chunks.append(message.get("body", b""))
 
-        await app(scope, receive, send)
+        try:
+            await app(scope, receive, send)
+        except ConnectionError as lost:  # what a sandbox fault raises in place of an answer
+            raise TransportError(str(lost), sent=getattr(lost, "sent", True)) from lost
         return Response(status=status, headers=headers, body=b"".join(chunks))
 
     async def close(self) -> None:

@@ -2,8 +2,8 @@
 
 import asyncpg
 import pytest
-from fakes.world import ManualWorld
 
+from fakes.world import ManualWorld
 from millstream.store.audit import AuditTrail
 
 
@@ -48,8 +48,8 @@ async def test_an_untouched_trail_verifies_and_counts_what_is_not_sealed_yet(dat
         "update audit set actor = 'nobody' where subject = 'a'",
         "update audit set detail = '{\"x\": 1}' where subject = 'b'",
         "delete from audit where subject = 'a'",
-        "insert into audit (tx, at, actor, action, subject, detail) "
-        "select tx, now(), 'x', 'x', 'x', '{}' from audit where subject = 'a'",
+        ("insert into audit (tx, at, actor, action, subject, detail) "
+        "select tx, now(), 'x', 'x', 'x', '{}' from audit where subject = 'a'"),
         "update audit_seal set hash = 'x' where id = 1",
         "delete from audit_seal where id = 1",
     ],

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import asyncpg
 import pytest
+
 from fakes.tap import RecordingTap
 from fakes.world import ManualWorld
-
 from millstream.domain.crosswalk import Link
 from millstream.domain.delivery import NOTHING, Outcome, Settlement
 from millstream.domain.errors import Conflict
@@ -23,10 +23,12 @@ async def nothing(delivery, hub):
     return NOTHING
 
 
-ROUTES = Routes({
-    "thing.happened": (Route(subscriber="a", flow=nothing), Route(subscriber="b", flow=nothing)),
-    "thing.urgent": (Route(subscriber="a", flow=nothing, priority=1),),
-})
+ROUTES = Routes(
+    {
+        "thing.happened": (Route(subscriber="a", flow=nothing), Route(subscriber="b", flow=nothing)),
+        "thing.urgent": (Route(subscriber="a", flow=nothing, priority=1),),
+    }
+)
 
 
 def event(n, subject="S-1", kind="thing.happened", world=None):
@@ -45,9 +47,7 @@ class Bench:
         self.world = world or ManualWorld()
         self.tap = RecordingTap()
         self.database = database
-        self.ledger = PostgresLedger(
-            database, routes=ROUTES, world=self.world, tap=self.tap, worker=worker, lease_s=30
-        )
+        self.ledger = PostgresLedger(database, routes=ROUTES, world=self.world, tap=self.tap, worker=worker, lease_s=30)
 
     async def claim(self, limit=100, subscribers=("a", "b")):
         return await self.ledger.claim(limit=limit, subscribers=subscribers)

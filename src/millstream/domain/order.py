@@ -109,7 +109,8 @@ class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """The store's own totals in order currency, all positive but `discount`, which is negative or zero.
 
-    `shipping` is net of tax; `tax` holds everything the customer paid as tax, discount compensation included.
+    `shipping` is net of tax and of its own discount; `tax` holds everything the customer paid as tax. Discounts stand
+    without the tax they contain where the store's prices include tax, so that net times rate gives the tax.
     """
 
     subtotal: Money

@@ -17,6 +17,7 @@ POOL_MAX: Final = 10
 _GONE = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that broke in the middle of an answer
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
@@ -27,6 +28,10 @@ _GONE = (
     asyncpg.QueryCanceledError,
     TimeoutError,
 )
+
+
+async def _keep_session(_connection: Any) -> None:
+    """Between two users of a connection: nothing here outlives its transaction, so there is nothing to ask for."""
 
 
 @contextmanager
@@ -58,7 +63,8 @@ class Database:
                 with database_failures():
                     self._pool = await asyncpg.create_pool(
                         self.url,
-                        min_size=1,
+                        min_size=0,  # nothing to restore while PostgreSQL is away
+                        reset=_keep_session,
                         max_size=self._pool_max,
                         command_timeout=60,
                         server_settings={"application_name": "millstream", "timezone": "UTC"},

@@ -71,8 +71,8 @@ class PostgresLedger:
         """See Ledger."""
         now = self._world.clock.now()
         async with self._database.transaction() as connection:
-            # Losing a claim in a crash costs nothing: the lease was never seen by anybody.
-            await connection.execute("set local synchronous_commit = off")
+            # Committed to disk before anybody acts on it: a claim that a crash forgot would be handed out again as a
+            # first try, and a first try does not look whether an earlier one has had its effect.
             rows = await connection.fetch(_SQL["claim"], now, limit, self._worker, subscribers, now + self._lease)
         claimed = [_delivery(row) for row in rows]
         if claimed:
@@ -171,6 +171,9 @@ class PostgresLedger:
             self.woken()
         return ids
 
+    def _due(self, *_: object) -> None:
+        self.woken()
+
     async def listen(self) -> None:
         """Calls `woken` whenever another process announces due deliveries; runs until cancelled."""
         while True:
@@ -178,8 +181,12 @@ class PostgresLedger:
             try:
                 async with self._database.connection() as connection:
                     connection.add_termination_listener(lambda *_, gone=gone: gone.set())
-                    await connection.add_listener("millstream_due", lambda *_: self.woken())
-                    await gone.wait()
+                    await connection.add_listener("millstream_due", self._due)
+                    try:
+                        await gone.wait()
+                    finally:
+                        if not connection.is_closed():
+                            await connection.remove_listener("millstream_due", self._due)
             except Retry as failure:
                 self._tap.note("worker.ledger_unreachable", message=failure.message)
             await asyncio.sleep(1)

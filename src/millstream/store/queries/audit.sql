@@ -1,8 +1,9 @@
 -- unsealed --
 -- Rows of transactions that are all over, in an order no late commit can disturb: whoever still writes has a higher tx.
+-- Ordered by the column, not by the text of the same name, where 1000 would come before 999.
 select tx::text as tx, audit_line(audit) as line from audit
 where tx > $1::text::xid8 and tx < pg_snapshot_xmin(pg_current_snapshot())
-order by tx, id limit $2
+order by audit.tx, audit.id limit $2
 
 -- sealed --
 -- The rows one seal covers.

@@ -92,12 +92,12 @@ select "order", acknowledgement, customer_id, ship_date, shipped_at, delivered_a
 from sales_order where order_key = $1
 
 -- find_orders --
--- Order keys by any number, newest first.
+-- Order keys by any number, newest first. Only order.placed proves a key: a partner's report has a number as its subject.
 select order_key from (
     select distinct order_key from (
         select order_key from order_alias where value = lower($1)
         union all select order_key from sales_order where order_key = $1
-        union all select subject from event where subject = $1
+        union all select subject from event where type = 'order.placed' and subject = $1
         union all select subject from event where type = 'order.placed' and data ->> 'number' = $1
     ) as hits
 ) as keys

@@ -1,0 +1,89 @@
+# Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
+#   make demo    the whole product on this machine, no account anywhere        DEMO_ARGS="--orders 20"
+#   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
+#   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
+#   make bench   the measured promises           make docs  holds the documents against the code
+#   make setup   only the environment            make lock  writes requirements/*.txt anew
+#   make clean   removes the environment and caches; the data folder .millstream stays
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := setup
+.PHONY: setup demo test check fix bench docs lock clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+
+# The first Python that is new enough; PYTHON=/path/to/python chooses another.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.14; do \
+	if "$$name" -c '$(NEW_ENOUGH)' 2>/dev/null; then echo "$$name"; break; fi; done)
+
+setup: $(VENV)/.dev-installed
+
+demo: $(VENV)/.base-installed
+	@$(BIN)/millstream demo $(DEMO_ARGS)
+
+test: check
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: setup
+	@$(BIN)/ruff check --fix-only
+	@$(BIN)/ruff format
+
+bench: setup
+	@for program in $$(grep -l __main__ bench/*.py); do echo "== $$program"; $(BIN)/python "$$program"; done
+
+docs: setup
+	@$(BIN)/python -m pytest tests/tidy
+
+lock: $(VENV)/bin/python
+	@rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install .
+	@{ echo "# What the product runs on. Written by 'make lock' from pyproject.toml."; \
+		$(VENV)/lock/bin/python -m pip freeze --exclude millstream; } > requirements/base.txt
+	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check --quiet install -c requirements/base.txt '.[dev]'
+	@{ echo "# What the product is built and tested with, base.txt included. Written by 'make lock'."; \
+		$(VENV)/lock/bin/python -m pip freeze --exclude millstream; } > requirements/dev.txt
+	@rm -rf $(VENV)/lock
+
+clean:
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# The stamps below make the second run instant; each is older than what it was made from only when that changed.
+
+$(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.base-installed
+	@echo "Installing the tools of requirements/dev.txt"
+	@$(PIP) install -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.base-installed: requirements/base.txt pyproject.toml $(VENV)/bin/python
+	@echo "Installing requirements/base.txt and millstream"
+	@$(PIP) install -r requirements/base.txt
+	@$(PIP) install --no-deps -e .
+	@touch $@
+
+$(VENV)/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Millstream needs Python 3.11 or newer, and none was found. On Debian: apt-get install python3" >&2; \
+		echo "An installed one elsewhere: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c '$(NEW_ENOUGH)' 2>/dev/null; then \
+		echo "$(PYTHON) is no Python 3.11 or newer. Choose another: make PYTHON=/path/to/python3" >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then \
+			echo "Installing python3-venv, which makes environments on Debian"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; \
+		else \
+			echo "$(PYTHON) cannot make an environment. On Debian, as root: apt-get install python3-venv" >&2; exit 1; fi; fi
+	@"$(PYTHON)" -m venv $(VENV)
+	@touch -d '1 minute ago' $@

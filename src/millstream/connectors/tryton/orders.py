@@ -1,0 +1,317 @@
+"""Placing, reading, cancelling and redirecting orders."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from millstream.connectors.tryton.cancellation import Cancellation
+from millstream.connectors.tryton.client import Row, TrytonClient
+from millstream.connectors.tryton.customers import Customers
+from millstream.connectors.tryton.mapping import (
+    ROUNDING_MARK,
+    items_by_sku,
+    sale_lines,
+    sale_values,
+    service_line,
+    wanted_skus,
+)
+from millstream.connectors.tryton.masters import PRODUCT_FIELDS, MasterRecords
+from millstream.connectors.tryton.reading import ORDER_FIELDS, TOTAL_FIELDS, acknowledgement, is_cancelled
+from millstream.connectors.tryton.settings import TrytonSettings
+from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.errors import Reject, Retry
+from millstream.domain.order import Address, SalesOrder
+from millstream.domain.values import Money
+from millstream.ports.erp import ErpItem
+
+STEPS_MAX: Final = 6  # draft -> quotation -> confirmed -> processing, and room for somebody else's steps
+PROCESSING_RETRY_S: Final = 5.0
+MOVABLE_STATES: Final = frozenset({"draft", "waiting", "assigned"})
+BACK_TO_DRAFT: Final = {"draft": (), "waiting": ("draft",), "assigned": ("wait", "draft")}
+FORTH_AGAIN: Final = {"draft": ("wait", "assign_try"), "waiting": ("assign_try",)}
+
+
+class Orders:
+    """The order desk of one Tryton. Orders are written one at a time: more only makes them wait for locks."""
+
+    def __init__(self, client: TrytonClient, records: MasterRecords, settings: TrytonSettings) -> None:
+        self._client = client
+        self._records = records
+        self._settings = settings
+        self._customers = Customers(client, records)
+        self._cancellation = Cancellation(client)
+        self._one_writer = asyncio.Lock()
+
+    async def find_items(
+        self, skus: Sequence[str], *, currency: str, quantities: Mapping[str, Decimal]
+    ) -> Mapping[str, ErpItem]:
+        """See OrderDesk. One call for all; prices are list prices, which in Tryton do not depend on quantity."""
+        wanted = sorted(set(skus) | set(quantities))
+        if not wanted:
+            return {}
+        context = {"active_test": False, "currency": await self._records.currency(currency)}
+        rows = await self._client.search_read(
+            "product.product", [["code", "in", wanted]], PRODUCT_FIELDS, context=context
+        )
+        found: dict[str, ErpItem] = {}
+        for row in sorted(rows, key=lambda row: bool(row["active"] and row["salable"])):
+            twice = row["code"] in found and found[row["code"]].salable
+            found[row["code"]] = _erp_item(row, currency, salable=not twice)
+        return found
+
+    async def read_order(self, order_key: str) -> Acknowledgement | None:
+        """See OrderDesk."""
+        sale = await self._find(order_key)
+        return None if sale is None else acknowledgement(sale)
+
+    async def place_order(self, order: SalesOrder, *, customer_id: str, key: str) -> Acknowledgement:
+        """See OrderDesk."""
+        async with self._one_writer:
+            sale = await self._find(order.key)
+            created = sale is None
+            if sale is None or sale["state"] == "draft":
+                sale_id = await self._draft(order, sale, customer_id=customer_id, key=key)
+                sale = await self._checked(order, sale_id, key=key)
+            sale = await self._advance(sale, order, key=key)
+            sale = await self._reserve(sale, order, key=key)
+            return acknowledgement(sale, created=created, order=order)
+
+    async def cancel_order(self, order_key: str, *, key: str) -> bool:
+        """See OrderDesk. Each step looks at the order as it is now, so a cancellation that died goes on."""
+        async with self._one_writer:
+            sale = await self._find(order_key)
+            if sale is None:
+                return False
+            if sale["state"] in {"draft", "quotation"}:
+                await self._client.press("model.sale.sale.cancel", sale["id"], key=key)
+            else:
+                await self._cancellation.cancel(sale["id"], key=key)
+            return True
+
+    async def change_address(self, order_key: str, ship_to: Address, *, key: str) -> None:
+        """See OrderDesk. Tryton lets an address change on a draft shipment only, so it steps back and forth."""
+        async with self._one_writer:
+            sale = await self._find(order_key)
+            if sale is None:
+                raise Retry("erp.order_missing", f"Tryton has no order {order_key} yet")
+            header = await self._header(sale["id"])
+            address = await self._customers.address_id(header["party"], ship_to, key=key)
+            if sale["state"] in {"draft", "quotation"}:
+                await self._redirect_sale(sale, address, key=key)
+                return
+            await self._redirect_shipments(sale, address, key=key)
+
+    # Finding and drafting
+
+    async def _find(self, order_key: str) -> Row | None:
+        masters = await self._records.masters()
+        domain = [["web_shop", "=", masters.web_shop], ["web_id", "=", order_key]]
+        rows = await self._client.search_read("sale.sale", domain, ORDER_FIELDS)
+        return rows[0] if rows else None
+
+    async def _header(self, sale_id: int) -> Row:
+        rows = await self._client.search_read(
+            "sale.sale", [["id", "=", sale_id]], ("party", "shipment_address", "shipments.delivery_address")
+        )
+        return rows[0]
+
+    async def _draft(self, order: SalesOrder, sale: Row | None, *, customer_id: str, key: str) -> int:
+        """Makes the draft, or writes one that an earlier attempt left behind again, as the order says now."""
+        if sale is not None and _is_as_ordered(sale, order):
+            found: int = sale["id"]
+            return found
+        masters = await self._records.masters()
+        rows = await self._client.search_read(
+            "product.product", [["code", "in", wanted_skus(order.lines)]], PRODUCT_FIELDS[:-1]
+        )
+        lines = sale_lines(order, items_by_sku(rows), masters, self._settings)
+        parties = await self._customers.parties_of(order, customer_id=customer_id, key=key)
+        values = sale_values(
+            order,
+            parties=parties,
+            currency=await self._records.currency(order.currency),
+            lines=lines,
+            masters=masters,
+            settings=self._settings,
+        )
+        if sale is None:
+            return await self._create(values, order.key, key=key)
+        values["lines"] = [["delete", [line["id"] for line in sale["lines."]]], *values["lines"]]
+        await self._client.write("sale.sale", sale["id"], values, key=key)
+        rewritten: int = sale["id"]
+        return rewritten
+
+    async def _create(self, values: Row, order_key: str, *, key: str) -> int:
+        """Creates the sale; when another writer was first, the database's unique key decides, and theirs is used."""
+        try:
+            made = await self._client.create("sale.sale", [values], key=key)
+        except Reject:
+            theirs = await self._find(order_key)
+            if theirs is None:
+                raise
+            found: int = theirs["id"]
+            return found
+        return made[0]
+
+    # Checking totals
+
+    async def _checked(self, order: SalesOrder, sale_id: int, *, key: str) -> Row:
+        """The draft, its total equal to the store's to the cent. Raises Reject("erp.total_differs")."""
+        sale = await self._totals(sale_id)
+        difference = order.totals.grand_total.amount - sale["total_amount"]
+        if not difference:
+            return sale
+        if abs(difference) <= self._settings.rounding_tolerance:
+            await self._round(sale, difference, key=key)
+            sale = await self._totals(sale_id)
+        if sale["total_amount"] != order.totals.grand_total.amount:
+            theirs = Money(sale["total_amount"], sale["currency."]["code"])
+            raise Reject(
+                "erp.total_differs",
+                f"Tryton computes {theirs} for order {order.number}, the store charged {order.totals.grand_total}. "
+                "The order was left as a draft; correct taxes or prices, then release it",
+                field="totals.grand_total",
+            )
+        return sale
+
+    async def _totals(self, sale_id: int) -> Row:
+        rows = await self._client.search_read("sale.sale", [["id", "=", sale_id]], (*TOTAL_FIELDS, "lines.unit_price"))
+        return rows[0]
+
+    async def _round(self, sale: Row, difference: Decimal, *, key: str) -> None:
+        """Closes a small difference by the rounding line: one line, grown if it is there already."""
+        masters = await self._records.masters()
+        service = masters.services[self._settings.rounding_product]
+        existing = [line for line in sale["lines."] if line["product"] == service[0]]
+        if existing:
+            amount = existing[0]["unit_price"] + difference
+            change = ["write", [existing[0]["id"]], {"unit_price": amount.quantize(Decimal("0.0001"))}]
+        else:
+            change = ["create", [service_line(service, difference, ROUNDING_MARK, len(sale["lines."]) + 1)]]
+        await self._client.write("sale.sale", sale["id"], {"lines": [change]}, key=key)
+
+    # From draft to processing
+
+    async def _advance(self, sale: Row, order: SalesOrder, *, key: str) -> Row:
+        """Takes the sale step by step to processing, whoever else takes some of the steps."""
+        for _ in range(STEPS_MAX):
+            match sale["state"]:
+                case "draft":
+                    if await self._step("quote", sale, key=key):
+                        sale = {**sale, "state": "quotation"}
+                        continue
+                case "quotation":
+                    await self._confirm(sale, order, key=key)
+                case "cancelled":
+                    raise Reject("erp.order_cancelled", f"Order {order.number} was cancelled in Tryton")
+                case "confirmed":
+                    break
+                case _:
+                    return sale if "shipments." in sale else await self._again(order.key)
+            sale = await self._again(order.key)
+        raise Retry(
+            "erp.not_processed_yet",
+            f"Order {order.number} is confirmed but Tryton has not processed it yet; is its worker running?",
+            after_s=PROCESSING_RETRY_S,
+        )
+
+    async def _again(self, order_key: str) -> Row:
+        sale = await self._find(order_key)
+        if sale is None:
+            raise Retry("erp.order_missing", f"Order {order_key} was deleted in Tryton meanwhile")
+        return sale
+
+    async def _step(self, button: str, sale: Row, *, key: str) -> bool:
+        """Presses a workflow button. False: refused because somebody else took the sale further meanwhile."""
+        try:
+            await self._client.press(f"model.sale.sale.{button}", sale["id"], key=key, repeatable=False)
+        except Reject:
+            if (await self._totals(sale["id"]))["state"] == sale["state"]:
+                raise
+            return False
+        return True
+
+    async def _confirm(self, sale: Row, order: SalesOrder, *, key: str) -> None:
+        try:
+            await self._step("confirm", sale, key=key)
+        except Reject as refusal:
+            if refusal.code == "erp.refused" and await self._over_limit(sale["id"]):
+                raise Reject(
+                    "credit.limit_exceeded",
+                    f"Order {order.number} exceeds the customer's credit limit in Tryton. {refusal.message}",
+                    field="customer",
+                ) from refusal
+            raise
+
+    async def _over_limit(self, sale_id: int) -> bool:
+        """Asks for the numbers instead of reading the refusal's words, which are in the user's language."""
+        fields = ("untaxed_amount", "currency", "company.currency", "party.credit_amount", "party.credit_limit_amount")
+        sale = (await self._client.search_read("sale.sale", [["id", "=", sale_id]], fields))[0]
+        party = sale["party."]
+        limit = party["credit_limit_amount"]
+        if limit is None or sale["currency"] != sale["company."]["currency"]:
+            return False
+        return bool(party["credit_amount"] + sale["untaxed_amount"] > limit)
+
+    # Reserving
+
+    async def _reserve(self, sale: Row, order: SalesOrder, *, key: str) -> Row:
+        """Tries to assign what waits. The button answers nothing either way: the moves' states tell."""
+        waiting = [shipment["id"] for shipment in sale["shipments."] if shipment["state"] == "waiting"]
+        for shipment in waiting:
+            await self._client.press("model.stock.shipment.out.assign_try", shipment, key=key)
+        return await self._again(order.key) if waiting else sale
+
+    # Redirecting
+
+    async def _redirect_sale(self, sale: Row, address: int, *, key: str) -> None:
+        if sale["state"] == "quotation":
+            await self._client.press("model.sale.sale.draft", sale["id"], key=key)
+        await self._client.write("sale.sale", sale["id"], {"shipment_address": address}, key=key)
+
+    async def _redirect_shipments(self, sale: Row, address: int, *, key: str) -> None:
+        header = await self._header(sale["id"])
+        now = {shipment["id"]: shipment["delivery_address"] for shipment in header["shipments."]}
+        open_shipments = [s for s in sale["shipments."] if s["state"] != "cancelled"]
+        elsewhere = {s["id"] for s in open_shipments if now[s["id"]] != address}
+        late = [s["number"] for s in open_shipments if s["id"] in elsewhere and s["state"] not in MOVABLE_STATES]
+        if late or is_cancelled(sale):
+            raise Reject(
+                "order.too_late",
+                f"Shipment {', '.join(late)} is already picked: ask the warehouse"
+                if late
+                else "The order is cancelled",
+                field="ship_to",
+            )
+        for shipment in open_shipments:
+            state = shipment["state"]
+            if shipment["id"] in elsewhere:
+                await self._redirect(shipment, address, key=key)
+                state = "draft"
+            if state in FORTH_AGAIN:  # also what an earlier attempt left on the way
+                for step in FORTH_AGAIN[state]:
+                    await self._client.press(f"model.stock.shipment.out.{step}", shipment["id"], key=key)
+
+    async def _redirect(self, shipment: Row, address: int, *, key: str) -> None:
+        for step in BACK_TO_DRAFT[shipment["state"]]:
+            await self._client.press(f"model.stock.shipment.out.{step}", shipment["id"], key=key)
+        await self._client.write("stock.shipment.out", shipment["id"], {"delivery_address": address}, key=key)
+
+
+def _erp_item(row: Row, currency: str, *, salable: bool) -> ErpItem:
+    price, lead = row["sale_price_uom"], row["lead_time"]
+    return ErpItem(
+        sku=row["code"],
+        name=row["name"],
+        salable=bool(salable and row["active"] and row["salable"]),
+        price=None if price is None else Money(price, currency),
+        lead_time_days=None if lead is None else lead.days,
+    )
+
+
+def _is_as_ordered(draft: Row, order: SalesOrder) -> bool:
+    """Whether a draft has the order's goods and total, so that it need not be written again."""
+    if draft["total_amount"] != order.totals.grand_total.amount or draft["currency."]["code"] != order.currency:
+        return False
+    return all(change.path.endswith(".ship_date") for change in acknowledgement(draft, order=order).changes)

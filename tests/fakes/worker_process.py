@@ -1,0 +1,42 @@
+"""One hub worker as a process of its own, to be killed: `python tests/fakes/worker_process.py '<json>'`.
+
+The JSON names `database_url`, `worker`, `erp_url` and the `settings`. The line "working" says that it works; its log
+goes to stderr.
+"""
+
+import asyncio
+import json
+import logging
+import sys
+
+from fakes.counting_erp import CountingErp
+
+from millstream.bootstrap import Runtime
+from millstream.engine.tap import LogTap
+from millstream.engine.world import SystemWorld
+from millstream.settings import Settings
+from millstream.store.database import Database
+from millstream.wire.http import AiohttpTransport
+from millstream.wire.kit import WireKit
+
+
+async def work(plan: dict) -> None:
+    world, transport, tap = SystemWorld(), AiohttpTransport(), LogTap()
+    erp = CountingErp(WireKit(transport=transport, world=world, tap=tap), plan["erp_url"], concurrency=8)
+    runtime = Runtime(
+        Settings(**plan["settings"]),
+        database=Database(plan["database_url"]),
+        transport=transport,
+        world=world,
+        tap=tap,
+        worker_name=plan["worker"],
+        erp=erp,
+    )
+    sys.stdout.write("working\n")
+    sys.stdout.flush()
+    await runtime.work()
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    asyncio.run(work(json.loads(sys.argv[1])))

@@ -1,0 +1,480 @@
+"""Separate judges of a day. Each reads plain evidence and yields a complaint for everything that is not as it must be.
+
+They share no code with the product: what an order is worth, which rows of it are goods, and what "once" means is
+written here a second time, from the rules of the systems.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+
+from simulation.evidence import Evidence, Row
+
+CENT = Decimal("0.01")
+EXPORTABLE = {"new", "processing", "complete"}
+REVIEW = {"sku.unknown", "order.too_late"}  # what people leave in review after a day
+STEPS = ["quoted", "confirmed", "reserved"]
+TOLD_DATE = re.compile(r"expected to ship on (\d{1,2} [A-Z][a-z]+ \d{4})(?: \(before: (\d{1,2} [A-Z][a-z]+ \d{4})\))?")
+MARK = re.compile(r"\(ref [0-9a-f]{8}\)")
+RANK = [None, "packed", "shipped", "delivered"]
+
+Complaints = Iterator[str]
+
+
+# --- reading the evidence
+
+
+def key_of(order: Row) -> str:
+    return f"shop-{order['store_id']}-{order['increment_id']}"
+
+
+def is_cancelled(order: Row) -> bool:
+    return order["state"] == "canceled"
+
+
+def goods_of(order: Row) -> dict[str, Row]:
+    """The rows that carry quantity and money: what has no parent, but for a bundle its parts."""
+    goods = {}
+    for row in order["items"]:
+        parent = row.get("parent_item_id")
+        kind_of_parent = next((one["product_type"] for one in order["items"] if one["item_id"] == parent), None)
+        if (parent is None and row["product_type"] != "bundle") or kind_of_parent == "bundle":
+            goods[str(row["item_id"])] = {
+                "sku": row["sku"],
+                "quantity": Decimal(row["qty_ordered"]),
+                "net": Decimal(row["row_total"]).quantize(CENT),
+            }
+    return goods
+
+
+def confirmed_keys(evidence: Evidence) -> set[str]:
+    return {event["subject"] for event in evidence.events if event["type"] == "order.confirmed"}
+
+
+def deliveries_of(evidence: Evidence, event_type: str, subscriber: str) -> dict[str, list[Row]]:
+    """Deliveries by the subject of their event."""
+    types = {event["id"]: event for event in evidence.events}
+    found = defaultdict(list)
+    for delivery in evidence.deliveries:
+        event = types[delivery["event_id"]]
+        if event["type"] == event_type and delivery["subscriber"] == subscriber:
+            found[event["subject"]].append(delivery)
+    return found
+
+
+def let_go(evidence: Evidence, event_type: str, subscriber: str) -> set[str]:
+    """Subjects of which people discarded such a delivery, or left it in review."""
+    return {
+        subject
+        for subject, deliveries in deliveries_of(evidence, event_type, subscriber).items()
+        if any(delivery["state"] in {"discarded", "held"} for delivery in deliveries)
+    }
+
+
+def comments_of(shown: Row) -> list[str]:
+    return [comment["comment"] or "" for comment in shown["comments"]]
+
+
+def plain_day(text: str) -> str:
+    return datetime.strptime(text, "%d %B %Y").date().isoformat()  # noqa: DTZ007 - a day, no moment
+
+
+def purchases_of(evidence: Evidence) -> dict[str, list[Row]]:
+    found = defaultdict(list)
+    for order in evidence.crm["Order"]:
+        found[order["Hub_Order_Id__c"]].append(order)
+    return found
+
+
+# --- the judges
+
+
+def no_order_is_lost(evidence: Evidence) -> Complaints:
+    """Placed, exportable, not cancelled: complete in the ERP, or in review with a reason."""
+    placed = deliveries_of(evidence, "order.placed", "erp")
+    for shown in evidence.store:
+        order, key = shown["order"], key_of(shown["order"])
+        if order["state"] not in EXPORTABLE:
+            continue
+        if key in evidence.erp:
+            if evidence.erp[key]["steps"] != STEPS:
+                yield f"{key} was left half done in the ERP: {evidence.erp[key]['steps']}"
+            if key not in confirmed_keys(evidence):
+                yield f"{key} is in the ERP but was never confirmed"
+        elif not any(one["state"] == "held" and one["fault_code"] in REVIEW for one in placed.get(key, [])):
+            yield f"{key} is neither in the ERP nor in review"
+
+
+def no_order_is_made_twice(evidence: Evidence) -> Complaints:
+    """The ERP made each order once, and none that the store does not want made."""
+    for key, times in Counter(evidence.made).items():
+        if times != 1:
+            yield f"{key} was made {times} times in the ERP"
+    known = {key_of(shown["order"]): shown["order"] for shown in evidence.store}
+    for key in evidence.erp:
+        if key not in known:
+            yield f"{key} is in the ERP but not in the store"
+        elif known[key]["state"] == "pending_payment":
+            yield f"{key} went to the ERP before it was paid"
+    numbers = Counter(row["number"] for row in evidence.erp.values())
+    yield from (f"ERP number {number} was given {times} times" for number, times in numbers.items() if times > 1)
+
+
+def each_shopper_is_told_once(evidence: Evidence) -> Complaints:
+    """One confirmation with the ERP's number, one comment per fact, no mail twice."""
+    told = confirmed_keys(evidence)
+    for shown in evidence.store:
+        order, key = shown["order"], key_of(shown["order"])
+        comments = comments_of(shown)
+        confirmations = [text for text in comments if text.startswith("Your order is confirmed")]
+        if len(confirmations) != (key in told):
+            yield f"{key} carries {len(confirmations)} confirmations, expected {int(key in told)}"
+        for mark, times in Counter(mark for text in comments for mark in MARK.findall(text)).items():
+            if times > 1:
+                yield f"{key} carries {times} comments {mark}"
+        mails = [mail for mail in shown["emails"] if mail["template"] == "order_update"]
+        notified = [comment for comment in shown["comments"] if comment["is_customer_notified"]]
+        if len(mails) != len(notified):
+            yield f"{key} sent {len(mails)} mails for {len(notified)} comments"
+        if key in told:
+            number = evidence.erp[key]["number"]
+            if order.get("ext_order_id") != number:
+                yield f"{key} shows the ERP number {order.get('ext_order_id')}, the ERP says {number}"
+            if not all(f" {number}. " in text for text in confirmations):
+                yield f"{key} was confirmed with another number than {number}"
+
+
+def steps_are_told_as_they_happened(evidence: Evidence) -> Complaints:
+    """A comment for every packed shipment and for every delivery, no more and no fewer."""
+    delivered = Counter(event["subject"] for event in evidence.events if event["type"] == "order.delivered")
+    let = let_go(evidence, "order.packed", "store")
+    for shown in evidence.store:
+        key = key_of(shown["order"])
+        packed = len(evidence.erp[key]["shipments"]) if key in evidence.erp else 0
+        comments = comments_of(shown)
+        for word, expected in (("is packed", packed), ("was delivered", delivered[key])):
+            found = sum(word in text for text in comments)
+            if found != expected and key not in let:
+                yield f"{key}: {found} comments say it {word}, expected {expected}"
+
+
+def no_promise_is_invented(evidence: Evidence) -> Complaints:
+    """Every date told was the ERP's; none is told as news to itself; the last one told is the ERP's last."""
+    for shown in evidence.store:
+        key = key_of(shown["order"])
+        told = []
+        for text in comments_of(shown):
+            match = TOLD_DATE.search(text)
+            if match:
+                told.append(plain_day(match[1]))
+                if match[2] and plain_day(match[2]) == told[-1]:
+                    yield f"{key} was told that {told[-1]} becomes {told[-1]}"
+        erp = evidence.erp.get(key)
+        promised = set(erp["promised"]) if erp else set()
+        for day in told:
+            if day not in promised:
+                yield f"{key} was told {day}, the ERP promised {sorted(promised)}"
+        if erp and not erp["shipments"] and erp["state"] == "open" and key in confirmed_keys(evidence):
+            if not told or told[-1] != erp["date"]:
+                yield f"{key} was last told {told[-1:]}, the ERP plans {erp['date']}"
+            expected = [one["Expected_Ship_Date__c"] for one in purchases_of(evidence).get(key, [])]
+            if any(day != erp["date"] for day in expected):
+                yield f"{key} is expected on {expected} in the CRM, the ERP plans {erp['date']}"
+    for row in evidence.promises:
+        if str(row["ship_date"]) not in evidence.erp[row["order_key"]]["promised"]:
+            yield f"the books promise {row['order_key']} for {row['ship_date']}, the ERP never did"
+
+
+def lines_and_money_are_conserved(evidence: Evidence) -> Complaints:
+    """The same lines, quantities and cents in the store, the ERP, the books and the CRM."""
+    purchases = purchases_of(evidence)
+    items = defaultdict(dict)
+    for item in evidence.crm["OrderItem"]:
+        items[item["OrderId"]][item["Hub_Line_Id__c"]] = item
+    for shown in evidence.store:
+        order, key = shown["order"], key_of(shown["order"])
+        goods, total = goods_of(order), Decimal(order["grand_total"]).quantize(CENT)
+        parts = sum((row["net"] for row in goods.values()), Decimal(0))
+        if parts + Decimal(order["shipping_amount"]) + Decimal(order["tax_amount"]) != total:
+            yield f"{key} does not close in the store"
+        erp = evidence.erp.get(key)
+        if erp:
+            if _comparable(erp["lines"]) != _comparable(goods):
+                yield f"{key} differs in the ERP: {erp['lines']} instead of {goods}"
+            if (erp["total"].quantize(CENT), erp["currency"]) != (total, order["order_currency_code"]):
+                yield f"{key} costs {erp['total']} {erp['currency']} in the ERP, {total} in the store"
+        booked = evidence.booked.get(key)
+        if booked and (booked["grand_total"].quantize(CENT), booked["erp_total"].quantize(CENT)) != (total, total):
+            yield f"{key} costs {booked['grand_total']}/{booked['erp_total']} in the books, {total} in the store"
+        for purchase in purchases.get(key, []):
+            if Decimal(purchase["Order_Total__c"]) != total:
+                yield f"{key} costs {purchase['Order_Total__c']} in the CRM, {total} in the store"
+            found = {
+                line.rpartition("-")[2]: {"quantity": Decimal(item["Quantity"]), "net": Decimal(item["Net_Amount__c"])}
+                for line, item in items[purchase["Id"]].items()
+            }
+            wanted = {line: {"quantity": row["quantity"], "net": row["net"]} for line, row in goods.items()}
+            if _comparable(found) != _comparable(wanted):
+                yield f"{key} differs in the CRM: {found} instead of {wanted}"
+
+
+def _comparable(lines: dict[str, Row]) -> dict[str, Row]:
+    return {
+        line: {name: value.normalize() if isinstance(value, Decimal) else value for name, value in row.items()}
+        for line, row in lines.items()
+    }
+
+
+def the_crm_knows_each_purchase_once(evidence: Evidence) -> Complaints:
+    """One order per confirmed order, under the right account, announced under one id."""
+    refused = let_go(evidence, "order.confirmed", "crm")
+    purchases = purchases_of(evidence)
+    accounts = {account["Id"]: account for account in evidence.crm["Account"]}
+    emails = defaultdict(set)
+    for contact in evidence.crm["Contact"]:
+        emails[contact["AccountId"]].add((contact.get("Email") or "").lower())
+    orders = {key_of(shown["order"]): shown["order"] for shown in evidence.store}
+    wanted = confirmed_keys(evidence) - refused
+    for key in sorted(wanted | purchases.keys()):
+        found = purchases.get(key, [])
+        if len(found) != (key in wanted):
+            yield f"{key} is in the CRM {len(found)} times, expected {int(key in wanted)}"
+        for purchase in found:
+            account = accounts.get(purchase["AccountId"], {})
+            if orders[key]["customer_email"].lower() not in emails[purchase["AccountId"]]:
+                yield f"{key} of {orders[key]['customer_email']} lies under {account.get('Name')}"
+            if account.get("Hub_Customer_Id__c") != evidence.booked[key]["customer_id"]:
+                yield f"{key} is booked for another customer than the CRM's"
+            if purchase["StatusCode"] != "Activated":
+                yield f"{key} was left as a draft in the CRM"
+    announced = Counter(event["Hub_Event_Id__c"] for event in evidence.announced)
+    expected = {f"order/{key}/purchased" for key in wanted}
+    if announced.keys() != expected:
+        yield f"announced but not bought, or bought but not announced: {sorted(announced.keys() ^ expected)}"
+    marked = Counter(account["Hub_Customer_Id__c"] for account in accounts.values() if account["Hub_Customer_Id__c"])
+    yield from (f"{hub_id} marks {times} accounts" for hub_id, times in marked.items() if times > 1)
+
+
+def the_crm_knows_how_far_each_order_is(evidence: Evidence) -> Complaints:
+    """Status never falls back; all tracking numbers are there; dates are set exactly when the step happened."""
+    delivered = {event["subject"] for event in evidence.events if event["type"] == "order.delivered"}
+    for key, found in purchases_of(evidence).items():
+        erp = evidence.erp[key]
+        states = {shipment["state"] for shipment in erp["shipments"]}
+        furthest = max(
+            [None, *states, *(["delivered"] if key in delivered else [])], key=lambda state: RANK.index(state)
+        )
+        status = "cancelled" if erp["state"] == "cancelled" else furthest
+        tracking = sorted(number for shipment in erp["shipments"] for number in shipment["tracking"])
+        for purchase in found:
+            if purchase.get("Hub_Status__c") != status:
+                yield f"{key} is {purchase.get('Hub_Status__c')} in the CRM, really {status}"
+            shown = sorted(filter(None, (purchase.get("Tracking_Numbers__c") or "").split(", ")))
+            if shown != tracking:
+                yield f"{key} has the tracking numbers {shown} in the CRM, really {tracking}"
+            for field, happened in (
+                ("Shipped_At__c", "shipped" in states),
+                ("Delivered_At__c", key in delivered),
+                ("Cancelled_At__c", erp["state"] == "cancelled"),
+            ):
+                if bool(purchase.get(field)) != happened:
+                    yield f"{key}: {field} is {purchase.get(field)}, happened: {happened}"
+
+
+def lifetime_value_is_the_sum(evidence: Evidence) -> Complaints:
+    """Each customer's value in the CRM is what their orders that stand are worth, in the store's own currency."""
+    orders = {key_of(shown["order"]): shown["order"] for shown in evidence.store}
+    unrecorded = let_go(evidence, "order.confirmed", "crm")
+    for account in evidence.crm["Account"]:
+        hub_id = account["Hub_Customer_Id__c"]
+        mine = [key for key, booked in evidence.booked.items() if booked["customer_id"] == hub_id]
+        standing = [key for key in mine if evidence.erp[key]["state"] != "cancelled"]
+        worth = {key: Decimal(orders[key]["base_grand_total"]).quantize(CENT) for key in standing}
+        most = sum(worth.values(), Decimal(0))
+        least = sum((amount for key, amount in worth.items() if key not in unrecorded), Decimal(0))
+        shown = account.get("Lifetime_Value__c")
+        if hub_id and mine and set(mine) - unrecorded and not least <= Decimal(shown or 0) <= most:
+            yield f"{account['Name']} is worth {shown} in the CRM, really {most}"
+
+
+def shipped_goods_agree(evidence: Evidence) -> Complaints:
+    """The store shipped what the ERP shipped, line by line; each tracking number is there once."""
+    let = let_go(evidence, "order.shipped", "store")
+    for shown in evidence.store:
+        key = key_of(shown["order"])
+        sent = [one for one in evidence.erp.get(key, {}).get("shipments", []) if one["state"] == "shipped"]
+        if key in let:
+            continue
+        wanted = Counter()
+        for shipment in sent:
+            wanted.update(shipment["lines"])
+        goods = goods_of(shown["order"])
+        booked = Counter()
+        for shipment in shown["shipments"]:
+            for item in shipment["items"]:
+                if str(item["order_item_id"]) in goods:
+                    booked[str(item["order_item_id"])] += Decimal(item["qty"])
+        if +wanted != +booked:
+            yield f"{key}: the ERP shipped {dict(wanted)}, the store {dict(booked)}"
+        if len(shown["shipments"]) != len(sent):
+            yield f"{key}: {len(sent)} shipments left, the store has {len(shown['shipments'])}"
+        tracks = sorted(track["track_number"] for shipment in shown["shipments"] for track in shipment["tracks"])
+        numbers = sorted(number for shipment in sent for number in shipment["tracking"])
+        if tracks != numbers:
+            yield f"{key}: tracking numbers {tracks} in the store, really {numbers}"
+
+
+def cancellations_are_followed(evidence: Evidence) -> Complaints:
+    """What the store cancelled is cancelled in the ERP, or waits in review as too late; and the other way round."""
+    late = let_go(evidence, "order.cancelled", "erp")
+    undone = let_go(evidence, "order.cancelled_by_erp", "book")
+    for shown in evidence.store:
+        order, key = shown["order"], key_of(shown["order"])
+        erp = evidence.erp.get(key)
+        if erp is None:
+            continue
+        if is_cancelled(order) and erp["state"] != "cancelled" and key not in late:
+            yield f"{key} was cancelled in the store and lives on in the ERP"
+        if erp["state"] == "cancelled" and not is_cancelled(order) and key not in undone:
+            yield f"{key} was cancelled in the ERP and lives on in the store"
+        booked = evidence.booked.get(key)
+        if booked and bool(booked["cancelled_at"]) != (erp["state"] == "cancelled") and key not in undone:
+            yield f"{key}: the books say cancelled at {booked['cancelled_at']}, the ERP says {erp['state']}"
+
+
+def goods_go_where_the_shopper_lives(evidence: Evidence) -> Complaints:
+    """The ERP's address is the store's, unless it was too late to change it."""
+    late = let_go(evidence, "order.address_changed", "erp")
+    for shown in evidence.store:
+        order, key = shown["order"], key_of(shown["order"])
+        erp = evidence.erp.get(key)
+        if erp is None or erp["ship_to"] is None or is_cancelled(order) or erp["state"] == "cancelled" or key in late:
+            continue
+        address = order["extension_attributes"]["shipping_assignments"][0]["shipping"]["address"]
+        wanted = {name: address[name] for name in ("street", "city", "postcode")}
+        if wanted != erp["ship_to"]:
+            yield f"{key} goes to {erp['ship_to']}, the shopper lives at {wanted}"
+
+
+def lanes_keep_their_order(evidence: Evidence) -> Complaints:
+    """Within a lane nothing is tried before everything older has ended."""
+    lanes = {delivery["id"]: delivery["lane"] for delivery in evidence.deliveries}
+    furthest: dict[str, int] = {}
+    for row in evidence.audit:
+        delivery_id = row["detail"].get("delivery")
+        if not row["actor"].startswith("hub:") or delivery_id not in lanes:
+            continue
+        lane = lanes[delivery_id]
+        if delivery_id < furthest.get(lane, 0):
+            yield f"lane {lane}: delivery {delivery_id} was tried after {furthest[lane]}"
+        furthest[lane] = max(delivery_id, furthest.get(lane, 0))
+    tried = defaultdict(list)
+    for attempt in evidence.attempts:
+        tried[attempt["delivery_id"]].append(attempt)
+    ends: dict[str, tuple[datetime, int]] = {}
+    for delivery in evidence.deliveries:
+        attempts = tried[delivery["id"]]
+        began = min((attempt["started_at"] for attempt in attempts), default=None)
+        before = ends.get(delivery["lane"])
+        if began and before and began < before[0]:
+            yield f"lane {delivery['lane']}: delivery {delivery['id']} began before {before[1]} ended"
+        if delivery["state"] in {"done", "discarded"}:
+            ended = max((attempt["ended_at"] for attempt in attempts), default=delivery["updated_at"])
+            ends[delivery["lane"]] = (max(ended, before[0]) if before else ended, delivery["id"])
+        done = [attempt for attempt in attempts if attempt["outcome"] == "done"]
+        if len(done) != (delivery["state"] == "done"):
+            yield f"delivery {delivery['id']} is {delivery['state']} after {len(done)} done attempts"
+
+
+def nothing_is_left_lying(evidence: Evidence) -> Complaints:
+    """At rest every delivery has ended, or is in review for a known reason, or stands behind one that is."""
+    held = {delivery["lane"] for delivery in evidence.deliveries if delivery["state"] == "held" and delivery["head"]}
+    for delivery in evidence.deliveries:
+        what = f"delivery {delivery['id']} in lane {delivery['lane']}"
+        match delivery["state"]:
+            case "done" | "discarded":
+                pass
+            case "held" if delivery["id"] in evidence.left and delivery["fault_code"] in REVIEW:
+                pass
+            case "waiting" if delivery["lane"] in held:
+                pass
+            case state:
+                yield f"{what} is {state} ({delivery['fault_code']})"
+    if evidence.woken:
+        yield f"{evidence.woken} lanes were asleep"
+    yield from evidence.bugs
+
+
+def the_story_hangs_together(evidence: Evidence) -> Complaints:
+    """Every event belongs to the chain of what caused it, back to one that came from outside."""
+    by_id = {event["id"]: event for event in evidence.events}
+    roots = {
+        "order.hinted",
+        "order.placed",
+        "order.cancelled",
+        "order.address_changed",
+        "order.rescheduled",
+        "order.cancelled_by_erp",
+        "order.delivery_reported",
+        "order.shipment_reported",
+    }
+    for event in evidence.events:
+        what = f"{event['type']} {event['source_id']}"
+        cause = by_id.get(event["causation_id"])
+        if event["causation_id"] is None:
+            if event["correlation_id"] != event["id"] or event["type"] not in roots:
+                yield f"{what} has no cause, yet is no beginning"
+        elif cause is None or cause["correlation_id"] != event["correlation_id"]:
+            yield f"{what} is not in the chain of its cause"
+        elif event["correlation_id"] not in by_id:
+            yield f"{what} belongs to a chain without a beginning"
+    copies = Counter((event["source"], event["source_id"]) for event in evidence.events)
+    yield from (f"event {name} is stored {times} times" for name, times in copies.items() if times > 1)
+    for key in confirmed_keys(evidence):
+        if not any(event["type"] == "order.placed" and event["subject"] == key for event in evidence.events):
+            yield f"{key} was confirmed but never placed"
+
+
+def every_report_is_settled(evidence: Evidence) -> Complaints:
+    """Each carrier's report became a fact about the order it meant, however often it was handed in."""
+    facts = {(event["subject"], event["source_id"]) for event in evidence.events if event["type"] == "order.delivered"}
+    wanted = {(one["key"], f"order/{one['key']}/delivered/{one['number']}") for one in evidence.reported}
+    if facts != wanted:
+        yield f"reported and made facts differ: {sorted(facts ^ wanted)}"
+
+
+def the_trail_is_unbroken(evidence: Evidence) -> Complaints:
+    """Everything is sealed and no seal is broken."""
+    if evidence.seals["broken"] is not None or evidence.seals["unsealed"] or not evidence.seals["rows"]:
+        yield f"the audit trail does not verify: {evidence.seals}"
+
+
+CHECKERS: dict[str, Callable[[Evidence], Complaints]] = {
+    checker.__name__: checker
+    for checker in (
+        no_order_is_lost,
+        no_order_is_made_twice,
+        each_shopper_is_told_once,
+        steps_are_told_as_they_happened,
+        no_promise_is_invented,
+        lines_and_money_are_conserved,
+        the_crm_knows_each_purchase_once,
+        the_crm_knows_how_far_each_order_is,
+        lifetime_value_is_the_sum,
+        shipped_goods_agree,
+        cancellations_are_followed,
+        goods_go_where_the_shopper_lives,
+        lanes_keep_their_order,
+        nothing_is_left_lying,
+        the_story_hangs_together,
+        every_report_is_settled,
+        the_trail_is_unbroken,
+    )
+}
+
+
+def complaints(evidence: Evidence) -> list[str]:
+    """Every complaint of every checker, with the checker's name in front."""
+    return [f"{name}: {text}" for name, checker in CHECKERS.items() for text in checker(evidence)]

@@ -1,0 +1,337 @@
+"""One day in the life of the hub, decided by one seed.
+
+Orders come in, shoppers change their minds, the plant packs and moves dates, carriers report, everything fails now and
+then, processes die and people look at the desk. Then the faults stop and time passes until nothing moves any more.
+"""
+
+from datetime import timedelta
+from random import Random
+
+from millstream.domain import events
+from millstream.domain.errors import Retry
+from millstream.domain.events import NewEvent
+from millstream.web.order_hint import order_hint
+from simulation.people import Desk
+from simulation.premises import FlakyDatabase, Premises
+from simulation.wishes import Shoppers
+
+DAY_S = 24 * 3600
+ORDERS = (40, 80)
+REST_STEPS_MAX = 2000
+WEATHER = {
+    "calm": {},
+    "breeze": {"latency": 0.05, "429": 0.01, "500": 0.01, "503": 0.01, "timeout_after": 0.01},
+    "storm": {
+        "latency": 0.05,
+        "429": 0.02,
+        "500": 0.04,
+        "503": 0.03,
+        "503_html": 0.02,
+        "refused": 0.02,
+        "timeout_before": 0.03,
+        "timeout_after": 0.05,
+        "reset": 0.02,
+    },
+}
+ERP_WEATHER = {
+    "calm": {},
+    "breeze": {"retry_before": 0.02, "unknown_after": 0.02, "conflict": 0.01},
+    "storm": {
+        "retry_before": 0.05,
+        "unknown_before": 0.04,
+        "conflict": 0.02,
+        "retry_after": 0.05,
+        "unknown_after": 0.06,
+    },
+}
+DATABASE_WEATHER = {"calm": 0.0, "breeze": 0.005, "storm": 0.02}
+
+
+class VirtualDay:
+    """`await day.live()` lives it; afterwards `day.house` holds the systems for the checkers."""
+
+    def __init__(self, seed: int, database, *, faults: bool = True, verbose: bool = False) -> None:
+        self.seed = seed
+        self.faults = faults
+        self.dice = Random(f"day {seed}")
+        self.database = FlakyDatabase(database.url, seed)
+        self.house = Premises(self.database, seed)
+        self.house.journal.verbose = verbose
+        self.clock = self.house.world.clock
+        self.began = self.clock.now()
+        self.shoppers = Shoppers(self.house, seed)
+        self.desk = Desk(self.house, self.tell)
+        self.verbose = verbose
+        self.hints: list[tuple[float, NewEvent]] = []
+        self.reports: list[tuple[float, NewEvent]] = []
+        self.carried: list[dict[str, str]] = []  # which order each report means, and under which number it is a fact
+        self.crashes = 0
+        self.woken = 0
+        self.house.store_app.shop.listeners.append(self.hear)
+
+    # --- the day
+
+    async def live(self) -> None:
+        """From the first order to the rest after the last."""
+        async with self.database.connection() as connection:  # statistics that come when they like change plans
+            await connection.execute(
+                "alter table delivery set (autovacuum_enabled = false); "
+                "alter table event set (autovacuum_enabled = false); "
+                "alter table sales_order set (autovacuum_enabled = false)"
+            )
+        for _ in range(2):
+            self.start_process()
+        for second, deed, arguments in self.plan():
+            await self.wait_until(second)
+            self.tell(deed, *arguments)
+            await getattr(self, deed)(*arguments)
+        await self.wait_until(DAY_S)
+        await self.come_to_rest()
+        await self.database.close()
+
+    def plan(self) -> list[tuple[float, str, tuple]]:
+        """What happens when."""
+        dice = self.dice
+        plan: list[tuple[float, str, tuple]] = []
+        for number in range(dice.randint(*ORDERS)):
+            at = dice.uniform(0, DAY_S * 0.85)
+            plan.append((at, "order", (number,)))
+            if dice.random() < 0.12:
+                plan.append((at + dice.expovariate(1 / 3000), "cancel", (number,)))
+            for _ in range(dice.choice((0, 0, 0, 0, 0, 1, 2))):
+                plan.append((at + dice.expovariate(1 / 2500), "move_house", (number,)))
+            plan.append((at + dice.uniform(300, 7200), "pay", (number,)))
+        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(60)]
+        plan += [(DAY_S * (n + 1) / 6, "desk_hour", ()) for n in range(5)]
+        if self.faults:
+            plan += [(dice.uniform(0, DAY_S), "weather", ()) for _ in range(10)]
+            plan += [(dice.uniform(0, DAY_S), "freeze", ()) for _ in range(8)]
+            plan += [(dice.uniform(0, DAY_S), "end_sessions", ()) for _ in range(4)]
+            plan += [(dice.uniform(0, DAY_S), "lock_rows", ()) for _ in range(4)]
+            plan += [(dice.uniform(0, DAY_S), "credit_stop", ()) for _ in range(2)]
+            for deed, length_s in (("crm_outage", 3600), ("erp_outage", 1200)):
+                at = dice.uniform(0, DAY_S * 0.9)
+                plan += [(at, deed, (True,)), (at + length_s, deed, (False,))]
+        return sorted(plan, key=lambda entry: entry[0])
+
+    async def wait_until(self, second: float) -> None:
+        """Lets time pass, with turns whenever something may be due."""
+        until = self.began + timedelta(seconds=second)
+        while self.clock.now() < until:
+            due = await self.next_due()
+            step = (due - self.clock.now()).total_seconds() if due else DAY_S
+            step = max(step, self.dice.choice((1, 10, 60, 240)))
+            self.clock.advance(min(step, max((until - self.clock.now()).total_seconds(), 0.1)))
+            await self.turn()
+
+    async def turn(self) -> None:
+        """Hints and reports that have arrived are accepted, then one process works, sometimes both."""
+        await self.arrive(self.hints)
+        await self.arrive(self.reports)
+        for process in self.dice.sample(self.house.processes, self.dice.choice((1, 1, 1, 2))):
+            if not await self.house.take_turn(process):
+                self.bury()
+
+    def start_process(self) -> None:
+        """Every process dies some time, at a step nobody knows."""
+        self.house.start(int(self.dice.expovariate(1 / 900)) + 30 if self.faults else None)
+
+    def bury(self) -> None:
+        """A process died: another one starts."""
+        self.crashes += 1
+        self.tell("died", f"process {self.house.runs}")
+        self.start_process()
+
+    async def next_due(self):
+        """When the ledger, a hint or a report is next due."""
+        ledger = await self.house.hub.ledger.next_due()
+        arriving = [at for at, _ in (*self.hints, *self.reports)]
+        if not arriving:
+            return ledger
+        first = self.began + timedelta(seconds=min(arriving))
+        return min(first, ledger) if ledger else first
+
+    async def come_to_rest(self) -> None:
+        """Faults stop, time passes, people do what people must, until nothing moves any more."""
+        self.tell("evening")
+        await self.clear_sky()
+        for _ in range(REST_STEPS_MAX):
+            due = await self.next_due()
+            if due is not None:
+                self.clock.advance(max((due - self.clock.now()).total_seconds(), 1))
+            else:
+                self.clock.advance(60)
+            await self.turn()
+            if await self.next_due() is None:
+                # twice: what the store's own clock put into the same second is met by the next poll
+                self.clock.advance(60)
+                await self.turn()
+                if await self.next_due() is None and not await self.desk.visit(evening=True):
+                    break
+        else:
+            raise AssertionError("never comes to rest")
+        while await self.house.hub.audit.seal():
+            pass
+        self.woken = await self.house.hub.ledger.wake_sleeping_lanes()
+
+    async def clear_sky(self) -> None:
+        """No fault any more, in any system."""
+        self.faults = False
+        self.database.rate = 0.0
+        self.house.erp.rates = {}
+        self.house.erp.down = False
+        for process in self.house.processes:
+            process.tap.armed = False
+        for host in ("shop", "localhost"):
+            await self.house.sim(host, "DELETE", "faults")
+        await self.house.sim("localhost", "POST", "outage", {"on": False})
+
+    # --- shoppers
+
+    async def order(self, number: int) -> None:
+        """A shopper orders."""
+        await self.shoppers.order(number)
+
+    async def cancel(self, number: int) -> None:
+        """A shopper changes their mind; the store says whether it is too late."""
+        await self.shoppers.cancel(number)
+
+    async def move_house(self, number: int) -> None:
+        """A shopper corrects the address."""
+        await self.shoppers.move_house(number)
+
+    async def pay(self, number: int) -> None:
+        """Money arrives for an order that waited for it."""
+        await self.shoppers.pay(number)
+
+    # --- the plant and the carriers
+
+    async def plant_shift(self) -> None:
+        """Some orders are packed, some parcels leave, some dates move, seldom one is dropped."""
+        works = self.house.erp
+        for key in works.open_orders():
+            throw = self.dice.random()
+            if throw < 0.25:
+                works.pack(key, whole=self.dice.random() < 0.6)
+            elif throw < 0.31:
+                works.move_dates(key)
+            elif throw < 0.32 and await self.house.value("select 1 from sales_order where order_key = $1", key):
+                works.drop(key)
+        for key, shipment in works.waiting_shipments():
+            if self.dice.random() < 0.5:
+                for tracking in works.send(key, shipment):
+                    self.carry(key, tracking)
+
+    def carry(self, key: str, tracking: str) -> None:
+        """A carrier reports the parcel, sooner than our feed or hours later, once or several times."""
+        dice = self.dice
+        if dice.random() < 0.3:
+            return
+        now = (self.clock.now() - self.began).total_seconds()
+        at = now + dice.choice((0.0, 1.0, dice.uniform(10, 300), dice.uniform(3600, 20000)))
+        number = {"tracking_number": tracking}
+        if dice.random() < 0.15:
+            number = {"order_number": self.house.erp.orders[key]["order"].number}
+        self.carried.append({"key": key, "number": number.get("tracking_number", "order")})
+        for copy in range(dice.choice((1, 1, 1, 2))):
+            same_id = dice.random() < 0.5
+            report_id = f"{tracking}/{0 if same_id else copy}"
+            self.reports.append((at + copy * dice.uniform(0, 30), self.report(report_id, number, at)))
+
+    def report(self, report_id: str, number: dict[str, str], at: float) -> NewEvent:
+        """As the door of a carrier makes it."""
+        delivered_at = self.began + timedelta(seconds=at)
+        data = {"order_number": None, "shipment_number": None, "tracking_number": None, **number}
+        received_by = self.dice.choice((None, "Lager <Tor 3>", "Frau Müller"))
+        return NewEvent(
+            source="door:ups",
+            source_id=report_id,
+            type=events.ORDER_DELIVERY_REPORTED,
+            subject=next(iter(number.values())),
+            occurred_at=delivered_at,
+            data={**data, "delivered_at": delivered_at.isoformat(), "received_by": received_by},
+        )
+
+    # --- webhooks
+
+    def hear(self, what: str, order) -> None:
+        """The store saved an order and tells us so: lost, late, twice or in time."""
+        if not what.startswith("order"):
+            return
+        throw = self.dice.random()
+        if throw < 0.4:
+            return
+        now = (self.clock.now() - self.began).total_seconds()
+        hint = order_hint(
+            "shop",
+            str(order["entity_id"]),
+            source_id=f"mageos/{order['entity_id']}/{order['updated_at']}/{order['state']}-{order['status']}",
+            updated_at=order["updated_at"],
+            occurred_at=self.clock.now(),
+        )
+        late = self.dice.uniform(0, 900) if throw < 0.6 else 0.0
+        copies = 2 if throw > 0.85 else 1
+        self.hints += [(now + late, hint)] * copies
+
+    async def arrive(self, queue: list[tuple[float, NewEvent]]) -> None:
+        """What is due is accepted, in no particular order; what the database refused is sent again."""
+        now = (self.clock.now() - self.began).total_seconds()
+        due = [entry for entry in queue if entry[0] <= now]
+        queue[:] = [entry for entry in queue if entry[0] > now]
+        self.dice.shuffle(due)
+        for _, event in due:
+            try:
+                await self.house.hub.ledger.accept([event])
+            except Retry:
+                queue.append((now + 5, event))
+
+    # --- trouble
+
+    async def weather(self) -> None:
+        """How often calls fail from now on."""
+        kinds = [self.dice.choice(sorted(WEATHER)) for _ in range(4)]
+        self.tell("weather is", *kinds)
+        for host, kind in zip(("shop", "localhost"), kinds, strict=False):
+            plan = {"seed": self.dice.random(), "rate": WEATHER[kind], "latency_s": 3}
+            await self.house.sim(host, "POST", "faults", plan)
+        self.house.erp.rates = ERP_WEATHER[kinds[2]]
+        self.database.rate = DATABASE_WEATHER[kinds[3]]
+
+    async def freeze(self) -> None:
+        """One process stands still with work in hand."""
+        frozen, other = self.dice.sample(self.house.processes, 2)
+        await self.arrive(self.hints)
+        await self.house.freeze(frozen, other)
+        while len(self.house.processes) < 2:
+            self.bury()
+
+    async def end_sessions(self) -> None:
+        """The CRM's administrator ends every session."""
+        await self.house.sim("localhost", "DELETE", "sessions")
+
+    async def lock_rows(self) -> None:
+        """Somebody in the CRM has a row open."""
+        kind = self.dice.choice(("Account", "Order"))
+        await self.house.sim("localhost", "POST", "locks", {"object": kind, "times": self.dice.randint(1, 3)})
+
+    async def credit_stop(self) -> None:
+        """The next order of the store will be refused by the ERP until a person there acts."""
+        serial = self.house.store_app.shop.counters["increment/1"] + 1
+        self.house.erp.out_of_credit.add(f"shop-1-{serial:09d}")
+
+    async def crm_outage(self, on: bool) -> None:
+        """An hour of maintenance."""
+        await self.house.sim("localhost", "POST", "outage", {"on": on})
+
+    async def erp_outage(self, on: bool) -> None:
+        """Twenty minutes without an ERP."""
+        self.house.erp.down = on
+
+    async def desk_hour(self) -> None:
+        """People look at what waits for them."""
+        await self.desk.visit(evening=False)
+
+    def tell(self, *words) -> None:
+        """The story, for whoever wants to read it."""
+        if self.verbose:
+            print(f"{self.clock.now():%d %H:%M:%S}", *words)

@@ -1,0 +1,78 @@
+"""What people do about deliveries that wait for a person. A fault nobody knows an answer to ends the day."""
+
+from millstream.ports.desk import Filter
+
+PAGE = 1000
+
+
+class Desk:
+    """`left` holds what stays in review on purpose: delivery id -> fault code."""
+
+    def __init__(self, house, tell) -> None:
+        self.house = house
+        self.tell = tell
+        self.left: dict[int, str] = {}
+        self.known_strangers: set[str] = set()
+
+    async def visit(self, *, evening: bool) -> int:
+        """Looks at every held and dead delivery; how many were moved."""
+        desk = self.house.hub.desk
+        rate, self.house.database.rate = self.house.database.rate, 0.0
+        moved = 0
+        self.left.clear()
+        for row in await desk.list_deliveries(Filter(states=("held", "dead")), limit=PAGE):
+            answer = await self._answer(row, evening=evening)
+            self.tell("desk:", row.id, row.event_type, row.subscriber, row.subject, row.state, row.code, "->", answer)
+            chosen = Filter(ids=(row.id,))
+            if answer == "retry":
+                moved += await desk.retry(chosen, actor="person")
+            elif answer == "release":
+                moved += await desk.release(chosen, actor="person", reason="agreed with the buyer by phone")
+            elif answer == "discard":
+                moved += await desk.discard(chosen, actor="person", reason=f"decided after {row.code}")
+            else:
+                self.left[row.id] = row.code
+        self.house.database.rate = rate
+        return moved
+
+    async def _answer(self, row, *, evening: bool) -> str:
+        if row.state == "dead" and row.code != "purchase.not_recorded":
+            return "retry"
+        match row.code:
+            case "customer.unknown":
+                await self._introduce(row)
+                return "retry"
+            case "price.stale":
+                return "release"
+            case "credit.limit_exceeded":
+                self.house.erp.out_of_credit.discard(row.subject)
+                return "retry"
+            case "sku.unknown":
+                return "retry" if self._cancelled(row.subject) else "leave"
+            case "order.too_late":
+                return "leave" if row.event_type == "order.cancelled" else "discard"
+            case "purchase.currency" | "purchase.not_recorded":
+                return "discard"
+            case "order.not_found":
+                return "retry"
+            case "shipment.over_ship" | "shipment.nothing_to_ship" | "order.not_cancellable":
+                return "discard"
+        raise AssertionError(f"nobody knows what to do about {row}")
+
+    async def _introduce(self, row) -> None:
+        """The stranger becomes a customer in the CRM."""
+        story = await self.house.hub.desk.show_delivery(row.id)
+        email = story.data["order"]["customer_email"]
+        if email in self.known_strangers:
+            return
+        self.known_strangers.add(email)
+        contact = {"LastName": "New", "Email": email}
+        account = {"Name": f"Firm of {email}", "contacts": [contact]}
+        await self.house.sim("localhost", "POST", "seed", {"accounts": [account]})
+
+    def _cancelled(self, order_key: str) -> bool:
+        orders = self.house.store_app.shop.orders.values()
+        return any(
+            order["state"] == "canceled" and order_key == f"shop-{order['store_id']}-{order['increment_id']}"
+            for order in orders
+        )
