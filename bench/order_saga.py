@@ -2,14 +2,15 @@
 
     python bench/order_saga.py --orders 3000 --json saga.json
 
-A PostgreSQL of its own (embedded, fsync on) and the hub run here; store, CRM and ERP answer from another process and are
-not counted. Orders of known customers are accepted, then worked to completion: six outward calls each, all of them made
-by the connectors that production uses. A second run at half the speed measured gives the latency.
+A PostgreSQL of its own (embedded, fsync on) and the hub run here; store, CRM and ERP answer from another process and
+are not counted. Orders of known customers are accepted, then worked to completion: six outward calls each, all of them
+made by the connectors that production uses. A second run at half the speed measured gives the latency.
 """
 
 import argparse
 import asyncio
 import cProfile
+import importlib
 import json
 import logging
 import os
@@ -21,35 +22,35 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from urllib.request import urlopen
 
 import psutil
 
+from millstream.bootstrap import Runtime
+from millstream.domain.delivery import Settlement
+from millstream.engine.tap import LogTap, Taps
+from millstream.engine.world import SystemWorld
+from millstream.settings import Settings
+from millstream.store.books import write_books
+from millstream.store.database import Database
+from millstream.store.embedded import EmbeddedPostgres
+from millstream.wire.http import AiohttpTransport
+from millstream.wire.kit import WireKit
+from sample_orders import PRICES, STORE, known_customers, placed_events
+
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "bench")]
-
-from fakes.counting_erp import CountingErp  # noqa: E402 - the path to it is set above
-from sample_orders import PRICES, STORE, known_customers, placed_events  # noqa: E402
-
-from millstream.bootstrap import Runtime  # noqa: E402
-from millstream.domain.delivery import Settlement  # noqa: E402
-from millstream.engine.tap import LogTap, Taps  # noqa: E402
-from millstream.engine.world import SystemWorld  # noqa: E402
-from millstream.settings import Settings  # noqa: E402
-from millstream.store.books import write_books  # noqa: E402
-from millstream.store.database import Database  # noqa: E402
-from millstream.store.embedded import EmbeddedPostgres  # noqa: E402
-from millstream.wire.http import AiohttpTransport  # noqa: E402
-from millstream.wire.kit import WireKit  # noqa: E402
+sys.path.insert(0, str(ROOT / "tests"))
+from fakes.counting_erp import CountingErp  # noqa: E402 - the line above says where it is
 
 CALLS = ("erp.find_items", "erp.place_order", "store.acknowledge", "store.comment", "crm.composite", "crm.event")
 DELIVERIES_PER_ORDER = 3  # erp, store, crm
 WARM_UP_ORDERS = 200  # connections, prepared statements, caches
 ACCEPT_AT_ONCE = 50  # orders offered side by side, as a page of polling or a burst of webhooks would
-LATENCY_S_MAX = 30.0
 STALL_S = 60.0
 
 
@@ -88,9 +89,11 @@ class Cpu:
 class Bench:
     """The hub, its database and what was measured."""
 
-    def __init__(self, runtime: Runtime, base_url: str, postmaster: int, customers: int) -> None:
-        self.runtime = runtime
-        self.times = ConfirmedTimes()
+    def __init__(
+        self, make_runtime: Callable[[], Runtime], times: ConfirmedTimes, base_url: str, postmaster: int, customers: int
+    ) -> None:
+        self._make_runtime = make_runtime
+        self.times = times
         self.cpu = Cpu(postmaster)
         self._base_url = base_url
         self._customers = customers
@@ -107,39 +110,42 @@ class Bench:
         with urlopen(f"{self._base_url}/_counts", timeout=10) as answer:
             return json.load(answer)
 
-    async def until_settled(self, deliveries: int) -> None:
-        """Returns when so many deliveries were settled in all."""
-        heard, since = 0, perf_counter()
-        while (now := self.runtime.counts.counts["delivery.settled"]) < deliveries:
+    async def until_settled(self, runtime: Runtime, orders: int) -> None:
+        """Returns when everybody was told of so many orders."""
+        deliveries, heard, since = orders * DELIVERIES_PER_ORDER, 0, perf_counter()
+        while (now := runtime.counts.counts["delivery.settled"]) < deliveries:
             if now != heard:
                 heard, since = now, perf_counter()
             elif perf_counter() - since > STALL_S:
                 raise SystemExit(f"stalled at {now} of {deliveries} deliveries")
             await asyncio.sleep(0.01)
 
-    async def accept(self, events) -> None:
+    async def accept(self, runtime: Runtime, events) -> None:
         """Accepts all, so many at once; each call returns after its commit."""
         pages = [events[at : at + ACCEPT_AT_ONCE] for at in range(0, len(events), ACCEPT_AT_ONCE)]
         for page in pages:
-            await asyncio.gather(*(self.runtime.ledger.accept((event,)) for event in page))
+            await asyncio.gather(*(runtime.ledger.accept((event,)) for event in page))
 
-    async def full_speed(self, count: int) -> dict:
+    async def full_speed(self, count: int, profiler: cProfile.Profile | None = None) -> dict:
         """A backlog is accepted first, then worked off as fast as it goes."""
-        events = self.orders(count)
-        settled = self.runtime.counts.counts["delivery.settled"]
+        events, runtime = self.orders(count), self._make_runtime()
         before = self.counts()
+        if profiler:
+            profiler.enable()
         cpu = [self.cpu.now()]
         started = perf_counter()
-        await self.accept(events)
+        await self.accept(runtime, events)
         accepted = perf_counter()
         cpu.append(self.cpu.now())
-        work = asyncio.create_task(self.runtime.work())
-        await self.until_settled(settled + count * DELIVERIES_PER_ORDER)
+        work = asyncio.create_task(runtime.work())
+        await self.until_settled(runtime, count)
         ended = perf_counter()
         cpu.append(self.cpu.now())
-        self.runtime.stop()
+        if profiler:
+            profiler.disable()
+        runtime.stop()
         await work
-        ms = [[1000 * (after - was) / count for was, after in zip(*pair, strict=True)] for pair in zip(cpu, cpu[1:], strict=False)]
+        ms = [[1000 * (end - start) / count for start, end in zip(*pair, strict=True)] for pair in pairwise(cpu)]
         after = self.counts()
         return {
             "orders": count,
@@ -159,43 +165,33 @@ class Bench:
 
     async def half_load(self, rate_per_s: float, seconds: float) -> dict:
         """Orders arrive one by one at an even pace; how long each takes from its acceptance on."""
-        events = self.orders(max(int(rate_per_s * seconds), 20))
-        settled = self.runtime.counts.counts["delivery.settled"]
+        events, runtime = self.orders(max(int(rate_per_s * seconds), 20)), self._make_runtime()
         offered, accepted = {}, {}
-        work = asyncio.create_task(_again(self.runtime).work())
+        work = asyncio.create_task(runtime.work())
         cpu, started = self.cpu.now(), perf_counter()
 
         async def one(event) -> None:
             offered[event.subject] = perf_counter()
-            await self.runtime.ledger.accept((event,))
+            await runtime.ledger.accept((event,))
             accepted[event.subject] = perf_counter()
 
         async with asyncio.TaskGroup() as group:
             for n, event in enumerate(events):
                 await asyncio.sleep(max(started + n / rate_per_s - perf_counter(), 0))
                 group.create_task(one(event))
-        await self.until_settled(settled + len(events) * DELIVERIES_PER_ORDER)
-        took, spent = perf_counter() - started, [after - was for was, after in zip(cpu, self.cpu.now(), strict=True)]
-        self.runtime.stop()
+        await self.until_settled(runtime, len(events))
+        took = perf_counter() - started
+        hub, database = (1000 * (end - start) / len(events) for start, end in zip(cpu, self.cpu.now(), strict=True))
+        runtime.stop()
         await work
         return {
             "orders": len(events),
             "rate_per_s": round(len(events) / took, 1),
-            "cpu_ms_per_order": {
-                name: round(1000 * value / len(events), 2) for name, value in zip(("hub", "database"), spent, strict=True)
-            },
+            "cpu_ms_per_order": {"hub": round(hub, 2), "database": round(database, 2)},
             "accept_ms": _percentiles([accepted[key] - offered[key] for key in accepted]),
             "accepted_to_confirmed_ms": _percentiles([self.times.confirmed[key] - accepted[key] for key in accepted]),
             "accepted_to_told_ms": _percentiles([self.times.told[key] - accepted[key] for key in accepted]),
         }
-
-
-def _again(runtime: Runtime) -> Runtime:
-    """The runtime with a fresh worker: a stopped one stays stopped."""
-    runtime.worker = runtime._worker()
-    runtime.ledger.woken = runtime.worker.wake
-    runtime.poller._woken = runtime.worker.wake
-    return runtime
 
 
 def _more(before: dict, after: dict, operation: str) -> int:
@@ -207,8 +203,8 @@ def _percentiles(seconds: list[float]) -> dict:
     return {f"p{n}": round(1000 * cuts[n - 1], 1) for n in (50, 95, 99)}
 
 
-@asynccontextmanager
-async def null_systems(latency_ms: float):
+@contextmanager
+def null_systems(latency_ms: float):
     """The three systems in a process of their own; yields their address."""
     command = [sys.executable, str(ROOT / "bench/null_systems.py"), "--latency-ms", str(latency_ms)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -258,36 +254,35 @@ async def durability(database: Database) -> dict:
     return {**kept, "postgresql": version}
 
 
-async def measure(url: str, postmaster: int, given: argparse.Namespace) -> dict:
+async def measure(url: str, postmaster: int, base_url: str, given: argparse.Namespace) -> dict:
     """One run from an empty database."""
-    database = Database(url)
-    await database.migrate()
-    async with null_systems(given.latency_ms) as base_url:
-        world, transport, times = SystemWorld(), AiohttpTransport(), ConfirmedTimes()
-        taps = Taps([LogTap(), times])
-        kit = WireKit(transport=transport, world=world, tap=taps)
+    database, world, transport, times = Database(url), SystemWorld(), AiohttpTransport(), ConfirmedTimes()
+    taps = Taps([LogTap(), times])
+    kit = WireKit(transport=transport, world=world, tap=taps)
+
+    def make_runtime() -> Runtime:
         erp = CountingErp(kit, base_url, concurrency=min(given.concurrency, 64), prices=PRICES)
-        runtime = Runtime(
-            settings_for(base_url, given.concurrency),
-            database=database, transport=transport, world=world, tap=taps, erp=erp,
-        )
+        settings = settings_for(base_url, given.concurrency)
+        return Runtime(settings, database=database, transport=transport, world=world, tap=taps, erp=erp)
+
+    bench = Bench(make_runtime, times, base_url, postmaster, given.customers)
+    profiler = cProfile.Profile() if given.profile else None
+    try:
+        await database.migrate()
+        durable = await durability(database)
         async with database.transaction() as connection:
             await write_books(connection, [Settlement(links=tuple(known_customers(given.customers)))], world)
-        bench = Bench(runtime, base_url, postmaster, given.customers)
-        bench.times = times
-        durable = await durability(database)
-        try:
-            await bench.full_speed(min(WARM_UP_ORDERS, given.orders))
-            _again(runtime)
-            profiler = cProfile.Profile() if given.profile else None
-            with profiler or nullcontext():
-                full = await bench.full_speed(given.orders)
-            half = await bench.half_load(full["orders_per_s_with_accepting"] / 2, given.half_load_s)
-            heard = bench.counts()
-        finally:
-            await runtime.close()
+        await bench.full_speed(min(WARM_UP_ORDERS, given.orders))
+        full = await bench.full_speed(given.orders, profiler)
+        half = await bench.half_load(full["orders_per_s_with_accepting"] / 2, given.half_load_s)
+        heard = bench.counts()
+    finally:
+        await transport.close()
+        await database.close()
     if profiler:
-        pstats.Stats(profiler).sort_stats("tottime").print_stats(60)
+        told = pstats.Stats(profiler, stream=sys.stderr).strip_dirs()
+        told.sort_stats("tottime").print_stats(50)
+        told.sort_stats("cumtime").print_stats(120)
     twice = sum(heard["twice"].values())
     if twice or full["calls_per_order"] != len(CALLS):
         raise SystemExit(f"wrong effects: {full['calls_per_order']} calls per order, {twice} effects made twice")
@@ -304,14 +299,22 @@ async def measure(url: str, postmaster: int, given: argparse.Namespace) -> dict:
     }
 
 
+def loop_factory(*, uvloop: bool):
+    """How the event loop is made; None is asyncio's own."""
+    if not uvloop:
+        return None
+    return importlib.import_module("uvloop").new_event_loop
+
+
 def machine() -> dict:
     """Where this was measured."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     return {
         "cpus": os.cpu_count(),
         "system": platform.platform(),
         "python": platform.python_version(),
-        "loop": type(asyncio.get_event_loop_policy()).__module__,
+        "loop": type(asyncio.get_running_loop()).__module__,
         "commit": commit.stdout.strip(),
     }
 
@@ -325,13 +328,19 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="how long each outside answer takes")
     parser.add_argument("--half-load-s", type=float, default=10.0, help="how long the latency is measured")
     parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--uvloop", action="store_true", help="run the hub on uvloop, if it is installed")
     parser.add_argument("--profile", action="store_true", help="print where the hub's time goes (distorts it)")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING)
     folder = Path(tempfile.mkdtemp(prefix="millstream-bench-"))
     postgres = EmbeddedPostgres(folder)
     try:
-        figures = asyncio.run(measure(postgres.start(), postgres.pid, given))
+        url = postgres.start()
+        with (
+            null_systems(given.latency_ms) as base_url,
+            asyncio.Runner(loop_factory=loop_factory(uvloop=given.uvloop)) as runner,
+        ):
+            figures = runner.run(measure(url, postgres.pid, base_url, given))
     finally:
         postgres.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -5,10 +5,10 @@ import json
 
 import msgspec
 
-from millstream.connectors.adobe_commerce.mapping import moment, sighting
-from millstream.domain import events
+from millstream.connectors.adobe_commerce.mapping import sighting
 from millstream.domain.crosswalk import Link
 from millstream.domain.events import NewEvent
+from millstream.flows.intake import facts_about
 from millstream.sandbox.adobe_commerce import create_app
 from millstream.sandbox.adobe_commerce.placing import place
 
@@ -51,24 +51,10 @@ def placed_events(count: int, *, first: int = 1, customers: int) -> list[NewEven
 
 def _placed(raw: dict) -> NewEvent:
     seen = sighting(raw, STORE, exportable_states=("new", "processing"), held_statuses=())
-    return NewEvent(
-        source=STORE,
-        source_id=f"order/{seen.store_order_id}/placed",
-        type=events.ORDER_PLACED,
-        subject=seen.key,
-        occurred_at=moment(raw["created_at"]),
-        data={
-            "store_order_id": seen.store_order_id,
-            "number": seen.number,
-            "ship_to_fingerprint": seen.ship_to_fingerprint,
-            "order": raw,
-        },
-    )
+    (fact,) = facts_about(seen, None, store=STORE)
+    return fact
 
 
 def known_customers(count: int) -> list[Link]:
     """Links as the hub keeps them after a customer's first order."""
-    return [
-        Link(kind="login", system=STORE, external_id=str(n), hub_id=f"C-{n:020}") for n in range(1, count + 1)
-    ]
-
+    return [Link(kind="login", system=STORE, external_id=str(n), hub_id=f"C-{n:020}") for n in range(1, count + 1)]

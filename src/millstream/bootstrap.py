@@ -21,7 +21,7 @@ from millstream.engine.retry import RetryPolicy
 from millstream.engine.routes import Routes
 from millstream.engine.tap import CountingTap, LogTap, Taps
 from millstream.engine.worker import Worker, WorkerSettings
-from millstream.engine.world import SystemWorld
+from millstream.engine.world import SystemClock, SystemWorld
 from millstream.flows import ROUTES
 from millstream.flows.erp_changes import facts_of_changes
 from millstream.flows.hub import Hub, Policy
@@ -213,8 +213,9 @@ class Runtime:
 
     async def calibrate_clock(self) -> None:
         """Goes by the database's clock, so that machines agree on what is due."""
-        if isinstance(self.world, SystemWorld):
-            self.world.clock.calibrate(await self.database.now())
+        clock = self.world.clock
+        if isinstance(clock, SystemClock):
+            clock.calibrate(await self.database.now())
 
     async def close(self) -> None:
         """Gives back what was opened."""

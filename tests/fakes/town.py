@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from fakes.counting_erp import CountingErp
+from fakes.tap import RecordingTap
 from millstream.bootstrap import Runtime
 from millstream.engine.world import SystemWorld
 from millstream.sandbox.adobe_commerce.access import default_integration
@@ -17,9 +19,6 @@ from millstream.store.audit import AuditTrail
 from millstream.web.order_hint import order_hint
 from millstream.wire.http import AiohttpTransport, Request
 from millstream.wire.kit import WireKit
-
-from fakes.counting_erp import CountingErp
-from fakes.tap import RecordingTap
 
 TESTS = Path(__file__).parents[1]
 SANDBOX = "millstream.sandbox.run"
@@ -259,7 +258,7 @@ class Town:
             "select e.subject, e.type, d.subscriber, d.state, d.tries, "
             "(select count(*) from attempt a where a.delivery_id = d.id and a.outcome = 'done') as done, "
             "(select max(n) from attempt a where a.delivery_id = d.id) as last, "
-            "(select array_agg(distinct operation) from call c where c.delivery_id = d.id and c.outcome = 'ok') as calls "
+            "(select array_agg(distinct operation) from call c where c.delivery_id = d.id and outcome = 'ok') as calls "
             "from event e join delivery d on d.event_id = e.id"
         )
         assert {(row["state"], row["done"]) for row in rows} == {("done", 1)}
@@ -274,9 +273,7 @@ class Town:
             for subscriber, calls in needed.items():
                 assert calls <= per_order[key, subscriber], (key, subscriber, per_order[key, subscriber])
             assert {"order.comment", "comments.read"} & per_order[key, "store"]
-        kinds = Counter(
-            (row["type"], row["subject"]) for row in await self.rows("select type, subject from event")
-        )
+        kinds = Counter((row["type"], row["subject"]) for row in await self.rows("select type, subject from event"))
         assert all(kinds["order.placed", key] == kinds["order.confirmed", key] == 1 for key in keys)
         assert await self.value("select count(*) from sales_order") == len(keys)
         return sum(row["tries"] > 1 for row in rows)

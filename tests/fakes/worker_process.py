@@ -10,7 +10,6 @@ import logging
 import sys
 
 from fakes.counting_erp import CountingErp
-
 from millstream.bootstrap import Runtime
 from millstream.engine.tap import LogTap
 from millstream.engine.world import SystemWorld

@@ -428,13 +428,22 @@ def the_story_hangs_together(evidence: Evidence) -> Complaints:
                 yield f"{what} has no cause, yet is no beginning"
         elif cause is None or cause["correlation_id"] != event["correlation_id"]:
             yield f"{what} is not in the chain of its cause"
-        elif event["correlation_id"] not in by_id:
+        elif _beginning_of(event, by_id) != event["correlation_id"]:
             yield f"{what} belongs to a chain without a beginning"
     copies = Counter((event["source"], event["source_id"]) for event in evidence.events)
     yield from (f"event {name} is stored {times} times" for name, times in copies.items() if times > 1)
     for key in confirmed_keys(evidence):
         if not any(event["type"] == "order.placed" and event["subject"] == key for event in evidence.events):
             yield f"{key} was confirmed but never placed"
+
+
+def _beginning_of(event: Row, by_id: dict) -> object:
+    """The id of the event at the far end of the chain of causes; None if there is no end."""
+    for _ in range(len(by_id)):
+        if event["causation_id"] is None:
+            return event["id"]
+        event = by_id.get(event["causation_id"]) or {"causation_id": None, "id": None}
+    return None
 
 
 def every_report_is_settled(evidence: Evidence) -> Complaints:

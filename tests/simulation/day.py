@@ -7,6 +7,7 @@ then, processes die and people look at the desk. Then the faults stop and time p
 from datetime import timedelta
 from random import Random
 
+from fakes.crash import Crash
 from millstream.domain import events
 from millstream.domain.errors import Retry
 from millstream.domain.events import NewEvent
@@ -16,7 +17,7 @@ from simulation.premises import FlakyDatabase, Premises
 from simulation.wishes import Shoppers
 
 DAY_S = 24 * 3600
-ORDERS = (40, 80)
+ORDERS = (40, 60)
 REST_STEPS_MAX = 2000
 WEATHER = {
     "calm": {},
@@ -73,6 +74,12 @@ class VirtualDay:
 
     async def live(self) -> None:
         """From the first order to the rest after the last."""
+        try:
+            await self._live()
+        finally:
+            await self.database.close()
+
+    async def _live(self) -> None:
         async with self.database.connection() as connection:  # statistics that come when they like change plans
             await connection.execute(
                 "alter table delivery set (autovacuum_enabled = false); "
@@ -87,7 +94,6 @@ class VirtualDay:
             await getattr(self, deed)(*arguments)
         await self.wait_until(DAY_S)
         await self.come_to_rest()
-        await self.database.close()
 
     def plan(self) -> list[tuple[float, str, tuple]]:
         """What happens when."""
@@ -101,7 +107,7 @@ class VirtualDay:
             for _ in range(dice.choice((0, 0, 0, 0, 0, 1, 2))):
                 plan.append((at + dice.expovariate(1 / 2500), "move_house", (number,)))
             plan.append((at + dice.uniform(300, 7200), "pay", (number,)))
-        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(60)]
+        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(45)]
         plan += [(DAY_S * (n + 1) / 6, "desk_hour", ()) for n in range(5)]
         if self.faults:
             plan += [(dice.uniform(0, DAY_S), "weather", ()) for _ in range(10)]
@@ -120,7 +126,7 @@ class VirtualDay:
         while self.clock.now() < until:
             due = await self.next_due()
             step = (due - self.clock.now()).total_seconds() if due else DAY_S
-            step = max(step, self.dice.choice((1, 10, 60, 240)))
+            step = max(step, self.dice.choice((1, 10, 60, 300)))
             self.clock.advance(min(step, max((until - self.clock.now()).total_seconds(), 0.1)))
             await self.turn()
 
@@ -259,7 +265,7 @@ class VirtualDay:
         if not what.startswith("order"):
             return
         throw = self.dice.random()
-        if throw < 0.4:
+        if throw < 0.6:
             return
         now = (self.clock.now() - self.began).total_seconds()
         hint = order_hint(
@@ -269,8 +275,8 @@ class VirtualDay:
             updated_at=order["updated_at"],
             occurred_at=self.clock.now(),
         )
-        late = self.dice.uniform(0, 900) if throw < 0.6 else 0.0
-        copies = 2 if throw > 0.85 else 1
+        late = self.dice.uniform(0, 900) if throw < 0.75 else 0.0
+        copies = 2 if throw > 0.9 else 1
         self.hints += [(now + late, hint)] * copies
 
     async def arrive(self, queue: list[tuple[float, NewEvent]]) -> None:
@@ -280,10 +286,15 @@ class VirtualDay:
         queue[:] = [entry for entry in queue if entry[0] > now]
         self.dice.shuffle(due)
         for _, event in due:
+            door = self.dice.choice(self.house.processes)
             try:
-                await self.house.hub.ledger.accept([event])
+                await door.hub.ledger.accept([event])
             except Retry:
                 queue.append((now + 5, event))
+            except Crash:
+                queue.append((now + 5, event))
+                self.house.processes.remove(door)
+                self.bury()
 
     # --- trouble
 

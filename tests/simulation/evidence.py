@@ -35,7 +35,11 @@ class Evidence:
     def summary(self) -> str:
         """A line for people."""
         tries = sum(row["tries"] for row in self.deliveries)
-        return f"{len(self.store)} orders, {len(self.events)} events, {len(self.deliveries)} deliveries, {tries} tries"
+        dead = sum(row["action"] == "delivery.dead" for row in self.audit)
+        return (
+            f"{len(self.store)} orders, {len(self.events)} events, {len(self.deliveries)} deliveries, {tries} tries, "
+            f"{dead} dead letters"
+        )
 
 
 async def gather(day, database) -> Evidence:

@@ -4,6 +4,8 @@ from collections import Counter
 from contextlib import asynccontextmanager
 from random import Random
 
+import asyncpg
+
 from fakes.crash import Crash, CrashTap
 from fakes.house import CRM, STORE, House, store_credentials
 from fakes.transport import AsgiTransport
@@ -30,6 +32,18 @@ class FlakyDatabase(Database):
         self.dice = Random(f"database {seed}")
         self.rate = 0.0
 
+    async def pool(self):
+        """No PostgreSQL dies on such a day, so no commit waits for a disk, and the one connection is never reset."""
+        if self._pool is None:
+            self._pool = await asyncpg.create_pool(
+                self.url,
+                min_size=1,
+                max_size=1,
+                reset=_as_it_is,
+                server_settings={"timezone": "UTC", "synchronous_commit": "off"},
+            )
+        return self._pool
+
     @asynccontextmanager
     async def transaction(self):
         throw = self.dice.random() if self.rate else 1.0
@@ -39,6 +53,10 @@ class FlakyDatabase(Database):
             yield connection
         if throw < self.rate:
             raise Retry("store.unavailable", "the day's database committed, but its answer was lost")
+
+
+async def _as_it_is(connection) -> None:
+    pass
 
 
 class SlowTransport(AsgiTransport):
@@ -110,7 +128,11 @@ class Premises(House):
         self.runs += 1
         tap = CrashTap(die_at)
         settings = Settings(
-            store={**STORE, **store_credentials(self.store_app)}, erp={"kind": "tryton"}, crm=CRM, policy=self.policy
+            store={**STORE, **store_credentials(self.store_app)},
+            erp={"kind": "tryton"},
+            crm=CRM,
+            policy=self.policy,
+            poll={"store_every_s": 45, "erp_every_s": 30},
         )
         hub = Runtime(
             settings,

@@ -172,3 +172,16 @@ async def test_the_story_of_an_order_is_found_by_any_number_and_complete(house):
     calls = [call for d in story.deliveries for attempt in d.attempts for call in attempt.calls]
     assert len(calls) >= 6
     assert story.promises
+
+
+async def test_hostile_text_in_an_order_stops_nobody_and_stays_text(house):
+    await house.place(note="nul \x00 and '; drop table event; -- \\u0000 😀")
+    await house.place(customer=2, address={"firstname": "<script>alert(1)</script>\x00", "street": ["{{7*7}}"]})
+    await house.place(customer=3)
+    await house.settle_down()
+    assert len(house.erp.creations) == 3
+    assert await house.rows("select id from delivery where state <> 'done'") == []
+    notes = await house.rows(
+        "select data -> 'order' ->> 'customer_note' as note from event where type = 'order.placed'"
+    )
+    assert "nul \ufffd and '; drop table event; -- \\u0000 😀" in [row["note"] for row in notes]

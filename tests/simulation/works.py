@@ -205,7 +205,8 @@ class Works(FakeErp):
             row["delay_days"] += days
         else:
             line = self.dice.choice(row["order"].lines)
-            row["line_delays"][line.id] = row["line_delays"].get(line.id, 0) + days
+            delays = row.setdefault("line_delays", {})
+            delays[line.id] = delays.get(line.id, 0) + days
         self.moves += 1
         answer = self._acknowledgement(order_key)
         self._promise(order_key, answer)

@@ -1,7 +1,6 @@
 """The chain follows transaction numbers, however many digits they have."""
 
 from fakes.world import ManualWorld
-
 from millstream.store.audit import AuditTrail
 
 ROW = "insert into audit (tx, at, actor, action, subject, detail) values ($1::text::xid8, now(), 'a', 'b', 'c', '{}')"

@@ -1,5 +1,138 @@
-"""`millstream demo`."""
+"""`millstream demo`: the whole product on this machine."""
+
+import asyncio
+import json
+import signal
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from millstream.demo.cast import Plant, wishes
+from millstream.demo.play import Play
+from millstream.demo.proof import Check, examine, examine_books, gather
+from millstream.demo.screen import Traveller, table_of
+from millstream.demo.stage import Stage
+from millstream.demo.summary import figures, print_summary
+from millstream.engine.world import SystemWorld
+from millstream.flows.order_to_erp import WAIVABLE
+from millstream.store import sql
+from millstream.store.audit import AuditTrail
+from millstream.store.database import Database
+from millstream.store.desk import PostgresDesk
+
+console = Console(highlight=False)
 
 
-def demo() -> None:
-    """Placeholder until the play exists."""
+def demo(
+    orders: Annotated[int, typer.Option(min=1, max=500, help="How many orders; the first twelve are the play.")] = 12,
+    every: Annotated[float, typer.Option(min=0.0, help="Seconds between two orders.")] = 2.5,
+    seed: Annotated[int, typer.Option(help="Decides the store's bad luck.")] = 7,
+    once: Annotated[bool, typer.Option("--once", help="End after the summary; exit code 1 if a check fails.")] = False,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+    folder: Annotated[Path, typer.Option("--dir", help="Where data and logs go.")] = Path(".millstream/demo"),
+) -> None:
+    """Starts a store, a CRM, a real ERP and the hub; places a mixed batch of orders; shows each one travel."""
+    raise typer.Exit(
+        asyncio.run(_demo(folder.resolve(), orders=orders, every=every, seed=seed, once=once, json_file=json_file))
+    )
+
+
+async def _demo(folder: Path, *, orders: int, every: float, seed: int, once: bool, json_file: Path | None) -> int:
+    started = time.monotonic()
+    stage = Stage(folder, say=lambda line: console.print(f"[dim]{time.monotonic() - started:6.1f} s[/] {line}", soft_wrap=True))
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        performance = asyncio.create_task(_perform(stage, orders=orders, every=every, seed=seed, started=started))
+        ended = asyncio.create_task(stopping.wait())
+        await asyncio.wait({performance, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not performance.done():
+            performance.cancel()
+            return 130
+        found = performance.result()
+        print_summary(console, found)
+        if json_file is not None:
+            await asyncio.to_thread(json_file.write_text, json.dumps(found, indent=2, default=str) + "\n")
+        if not once:
+            _invite(stage)
+            await stopping.wait()
+        return 0 if found["all_checks_hold"] else 1
+    finally:
+        console.print("ending the systems …")
+        await stage.stop()
+
+
+async def _perform(stage: Stage, *, orders: int, every: float, seed: int, started: float) -> dict[str, Any]:
+    await stage.start()
+    ready_s = time.monotonic() - started
+    plant = await asyncio.to_thread(Plant, stage)
+    database = Database(stage.database_url)
+    world = SystemWorld()
+    desk = PostgresDesk(database, world=world, waivable=WAIVABLE)
+    try:
+        with Live(console=console, refresh_per_second=4, transient=not console.is_terminal) as live:
+            shown: set[str] = set()
+
+            def watch(travellers: list[Traveller], act: str) -> None:
+                live.update(table_of(play.titles, travellers, act=act))
+                if not console.is_terminal:
+                    _tell_news(travellers, play.titles, shown)
+
+            play = Play(stage, plant, database, desk, wishes=wishes(orders), seed=seed, watch=watch)
+            travellers = await play.run(every_s=every)
+            live.update(table_of(play.titles, travellers, act="every order has reached its end"))
+        audit = AuditTrail(database, world=world)
+        checks = [
+            *examine(await gather(stage, plant, travellers)),
+            *await examine_books(audit, await _sleeping_lanes(database)),
+            Check(name="the play went as written", holds=not play.trouble, detail="; ".join(play.trouble) or "yes"),
+        ]
+        found = figures(travellers, play.placed_at, checks)
+        first = min((t.confirmed_at for t in travellers if t.confirmed_at), default=None)
+        found["systems_ready_s"] = round(ready_s, 1)
+        if first is not None:
+            shop_opened = min(play.placed_at.values())
+            found["first_confirmed_s"] = round(ready_s + (first - shop_opened).total_seconds(), 1)
+        return found
+    finally:
+        await database.close()
+
+
+async def _sleeping_lanes(database: Database) -> int:
+    async with database.connection() as connection:
+        return len(await connection.fetch(sql.load("ledger")["sleeping_lanes"]))
+
+
+def _tell_news(travellers: list[Traveller], titles: dict[str, str], shown: set[str]) -> None:
+    """Without a terminal: a line whenever an order takes a step."""
+    for traveller in travellers:
+        stuck = traveller.stuck
+        stations = [
+            ("confirmed", traveller.confirmed_at and f"{traveller.erp_number}, ships on {traveller.ship_date}"),
+            ("shipped", traveller.shipped_at),
+            ("delivered", traveller.delivered_at),
+            ("cancelled", traveller.cancelled_at),
+            ("in review", stuck and f"{stuck.code}: {stuck.message}"),
+        ]
+        for name, news in stations:
+            mark = f"{traveller.order_key}/{name}"
+            if news and mark not in shown:
+                shown.add(mark)
+                console.print(
+                    f"  {traveller.number} ({titles.get(traveller.order_key, '')}) {name}: {news}", markup=False
+                )
+
+
+def _invite(stage: Stage) -> None:
+    console.rule("everything keeps running until Ctrl-C")
+    console.print(f"store {stage.store_url}/_sim/orders · CRM {stage.crm_url}/_sim/records · ERP {stage.erp.base_url}")
+    console.print("In another terminal:", style="bold")
+    prefix = f"MILLSTREAM_CONFIG={stage.settings_file} .venv/bin/millstream"
+    for command in ("orders list", "orders show 000000001", "deliveries list", "audit verify", "doctor"):
+        console.print(f"  {prefix} {command}", markup=False)

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -11,6 +13,15 @@ import uvicorn
 from millstream.bootstrap import Runtime, open_database, web_app
 from millstream.cli.session import console
 from millstream.settings import Settings
+
+
+class WebServer(uvicorn.Server):
+    """Leaves signals to the process, which stops web and worker together."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
 
 
 def serve(
@@ -55,9 +66,7 @@ def _server(runtime: Runtime) -> uvicorn.Server:
         server_header=False,
         timeout_keep_alive=30,
     )
-    server = uvicorn.Server(config)
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign] # one handler stops web and worker
-    return server
+    return WebServer(config)
 
 
 def _stop_on_signals(runtime: Runtime, server: uvicorn.Server | None) -> None:

@@ -13,6 +13,7 @@ ORDER_ADDRESS_CHANGED: Final = "order.address_changed"
 ORDER_CONFIRMED: Final = "order.confirmed"  # the ERP acknowledged it: number, reservation, dates
 ORDER_CANCELLATION_CONFIRMED: Final = "order.cancellation_confirmed"  # the ERP let it go
 ORDER_PROMISE_CHANGED: Final = "order.promise_changed"
+ORDER_SHIPMENT_REPORTED: Final = "order.shipment_reported"  # the ERP's word on a shipment, before the books have it
 ORDER_PACKED: Final = "order.packed"
 ORDER_SHIPPED: Final = "order.shipped"
 ORDER_DELIVERED: Final = "order.delivered"

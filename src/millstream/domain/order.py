@@ -97,6 +97,16 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     base_sku: str | None = None  # the catalogue SKU where `sku` carries option suffixes and it is known
     options: tuple[LineOption, ...] = ()
 
+    @property
+    def skus(self) -> tuple[str, ...]:
+        """Every SKU another system may know this line by, the line's own first."""
+        return tuple(dict.fromkeys(sku for sku in (self.sku, self.base_sku) if sku))
+
+    @property
+    def has_custom_options(self) -> bool:
+        """Whether its price may hold surcharges for options."""
+        return any(option.kind == "custom" for option in self.options)
+
 
 class Adjustment(msgspec.Struct, frozen=True, kw_only=True):
     """A part of the total that is no line: gift card, store credit, custom fee. Signed as it adds to the total."""
@@ -147,6 +157,7 @@ class SalesOrder(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
     base_currency: str | None = None
     base_rate: Decimal | None = None  # base_to_order_rate at order time
+    base_total: Money | None = None  # the grand total in base currency as the store has it; None: it does not say
 
 
 def order_gaps(order: SalesOrder) -> tuple[str, ...]:

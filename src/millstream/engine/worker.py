@@ -46,6 +46,7 @@ class Worker:
         self._subscribers = subscribers
         self._running: dict[int, asyncio.Task[object]] = {}
         self._wake = asyncio.Event()
+        self._may_have_more = False  # the last claim took all it had room for
         self._stopping = False
 
     def wake(self) -> None:
@@ -84,6 +85,7 @@ class Worker:
         self._wake.clear()
         room = self._settings.concurrency - len(self._running)
         if room < min(CLAIM_MIN, self._settings.concurrency):
+            self._may_have_more = True
             return False
         try:
             claimed = await self._ledger.claim(limit=room, subscribers=self._subscribers())
@@ -92,7 +94,8 @@ class Worker:
             return False
         for delivery in claimed:
             self._start(delivery)
-        return bool(claimed)
+        self._may_have_more = len(claimed) == room
+        return self._may_have_more
 
     def _start(self, delivery: Delivery) -> None:
         task: asyncio.Task[object] = asyncio.create_task(self._execution.run(delivery))
@@ -104,7 +107,8 @@ class Worker:
         if not task.cancelled() and (error := task.exception()) is not None:
             # The ledger could not be written: the lease runs out and somebody does it again.
             self._tap.note("worker.settle_failed", delivery=delivery_id, error=str(error))
-        self._wake.set()
+        if self._may_have_more:  # otherwise the ledger wakes us when there is something
+            self._wake.set()
 
     async def _rest(self) -> None:
         try:

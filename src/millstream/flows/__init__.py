@@ -2,7 +2,7 @@
 
 Subscribers: `inbox` reads hinted orders · `erp`, `store`, `crm` are the three systems · `book` keeps the hub's books ·
 `promise` watches dates. Each order has a lane per subscriber (first in, first out); the CRM's lanes are one per
-customer. A subscriber that is down stops nobody else.
+customer, so every event for the CRM carries `customer_id`. A subscriber that is down stops nobody else.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ from millstream.engine.routes import Route
 from millstream.flows.confirmation import by_customer, confirm_in_store, record_purchase
 from millstream.flows.fulfilment import (
     book_reported_delivery,
-    book_shipment,
+    book_reported_shipment,
     delivered_in_crm,
     delivered_in_store,
     packed_in_crm,
@@ -43,13 +43,12 @@ ROUTES: Final[dict[str, tuple[Route, ...]]] = {
         Route(subscriber="store", flow=confirm_in_store, priority=URGENT),
         Route(subscriber="crm", flow=record_purchase, lane=by_customer),
     ),
+    events.ORDER_SHIPMENT_REPORTED: (Route(subscriber="book", flow=book_reported_shipment),),
     events.ORDER_PACKED: (
-        Route(subscriber="book", flow=book_shipment),
         Route(subscriber="store", flow=packed_in_store),
         Route(subscriber="crm", flow=packed_in_crm, lane=by_customer),
     ),
     events.ORDER_SHIPPED: (
-        Route(subscriber="book", flow=book_shipment),
         Route(subscriber="store", flow=ship_in_store),
         Route(subscriber="crm", flow=shipped_in_crm, lane=by_customer),
     ),

@@ -61,9 +61,7 @@ async def record_purchase(delivery: Delivery, hub: Hub) -> Settlement:
 
 async def purchase_of(order: SalesOrder, acknowledgement: Acknowledgement, customer_id: str, hub: Hub) -> Purchase:
     """The purchase with the customer's lifetime value as the hub's books have it now."""
-    base_currency = order.base_currency or order.currency
-    values = {value.currency: value for value in await hub.records.lifetime_value(customer_id)}
-    value = values.get(base_currency)
+    value, orders_count = await lifetime_value(customer_id, order.base_currency or order.currency, hub)
     return Purchase(
         order_key=order.key,
         order_number=order.number,
@@ -72,7 +70,14 @@ async def purchase_of(order: SalesOrder, acknowledgement: Acknowledgement, custo
         purchased_at=order.placed_at,
         lines=order.lines,
         order_total=order.totals.grand_total,
-        lifetime_value=Money(value.amount if value else Decimal(0), base_currency),
-        orders_count=value.orders if value else 0,
+        lifetime_value=value,
+        orders_count=orders_count,
         expected_ship_date=acknowledgement.ship_date,
     )
+
+
+async def lifetime_value(customer_id: str, currency: str, hub: Hub) -> tuple[Money, int]:
+    """What the customer's orders that stand are worth, as the books have it now, and how many they are."""
+    values = {value.currency: value for value in await hub.records.lifetime_value(customer_id)}
+    value = values.get(currency)
+    return Money(value.amount if value else Decimal(0), currency), value.orders if value else 0

@@ -9,8 +9,8 @@ from millstream.domain.events import NewEvent
 from millstream.ports.erp import ErpOrderChange
 
 _TYPES: Final = {
-    "packed": events.ORDER_PACKED,
-    "shipped": events.ORDER_SHIPPED,
+    "packed": events.ORDER_SHIPMENT_REPORTED,
+    "shipped": events.ORDER_SHIPMENT_REPORTED,
     "schedule": events.ORDER_RESCHEDULED,
     "cancelled": events.ORDER_CANCELLED_BY_ERP,
 }
@@ -26,6 +26,7 @@ def facts_of_changes(changes: tuple[ErpOrderChange, ...], *, erp: str) -> tuple[
             subject=change.order_key,
             occurred_at=change.occurred_at,
             data={
+                "kind": change.kind,
                 "shipment": msgspec.to_builtins(change.shipment),
                 "acknowledgement": msgspec.to_builtins(change.acknowledgement),
             },

@@ -28,21 +28,30 @@ async def booked(order_key: str, hub: Hub) -> BookedOrder:
     """The order from the books; Retry while its confirmation is still being written."""
     order = await hub.records.booked_order(order_key)
     if order is None:
-        raise Retry("order.not_booked", f"Order {order_key} is not confirmed by the ERP yet", after_s=2.0)
+        raise Retry("order.not_booked", f"Order {order_key} is not confirmed by the ERP yet")
     return order
 
 
-async def book_shipment(delivery: Delivery, hub: Hub) -> Settlement:
-    """Marks the step and files shipment and tracking numbers under the order."""
+async def book_reported_shipment(delivery: Delivery, hub: Hub) -> Settlement:
+    """The ERP's word on a shipment: the step is marked, its numbers are filed, and our own fact tells the others."""
     shipment = shipment_of(delivery)
-    await booked(shipment.order_key, hub)
+    order_key = shipment.order_key
+    order = await booked(order_key, hub)
     at = delivery.event.occurred_at
-    packed = delivery.event.type == events.ORDER_PACKED
+    packed = delivery.payload["kind"] == "packed"
     numbers = [("shipment", shipment.number), *(("tracking", parcel.tracking_number) for parcel in shipment.parcels)]
-    mark = OrderMark(order_key=shipment.order_key, packed_at=at if packed else None, shipped_at=None if packed else at)
+    fact = NewEvent(
+        source="millstream",
+        source_id=f"order/{order_key}/{delivery.payload['kind']}/{shipment.erp_id}",
+        type=events.ORDER_PACKED if packed else events.ORDER_SHIPPED,
+        subject=order_key,
+        occurred_at=at,
+        data={"customer_id": order.customer_id, "shipment": msgspec.to_builtins(shipment)},
+    )
     return Settlement(
-        marks=(mark,),
-        aliases=tuple(Alias(order_key=shipment.order_key, kind=kind, value=value) for kind, value in numbers if value),
+        events=(fact,),
+        marks=(OrderMark(order_key=order_key, packed_at=at if packed else None, shipped_at=None if packed else at),),
+        aliases=tuple(Alias(order_key=order_key, kind=kind, value=value) for kind, value in numbers if value),
     )
 
 
@@ -56,10 +65,13 @@ async def packed_in_store(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def packed_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
-    """The CRM sees where the order stands."""
+    """The CRM sees where the order stands, which may be further already: another part of it has left."""
     shipment = shipment_of(delivery)
+    order = await booked(shipment.order_key, hub)
     await hub.crm.record_progress(
-        shipment.order_key, key=f"order/{shipment.order_key}/packed/{shipment.erp_id}", status="packed"
+        shipment.order_key,
+        key=f"order/{shipment.order_key}/packed/{shipment.erp_id}",
+        status=None if order.shipped_at or order.delivered_at else "packed",
     )
     return NOTHING
 
@@ -79,15 +91,16 @@ async def ship_in_store(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def shipped_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
-    """Shipping date and tracking numbers on the purchase."""
+    """Shipping date and every tracking number so far on the purchase. A carrier may have reported delivery before."""
     shipment = shipment_of(delivery)
+    order = await booked(shipment.order_key, hub)
     day = shipment.shipped_on
     await hub.crm.record_progress(
         shipment.order_key,
         key=f"order/{shipment.order_key}/ship/{shipment.erp_id}",
-        status="shipped",
+        status=None if order.delivered_at else "shipped",
         shipped_at=datetime.combine(day, time(), UTC) if day else delivery.event.occurred_at,
-        tracking_numbers=[parcel.tracking_number for parcel in shipment.parcels if parcel.tracking_number],
+        tracking_numbers=await hub.records.tracking_numbers(shipment.order_key),
     )
     return NOTHING
 

@@ -6,6 +6,8 @@ from millstream.domain import events
 from millstream.domain.delivery import NOTHING, Delivery, OrderMark, Settlement
 from millstream.domain.errors import Reject
 from millstream.domain.events import NewEvent
+from millstream.flows.confirmation import lifetime_value
+from millstream.flows.fulfilment import booked
 from millstream.flows.hub import Hub
 
 
@@ -50,13 +52,14 @@ async def cancelled_by_erp(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def cancelled_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
-    """The purchase is marked cancelled; lifetime value follows with the customer's next purchase."""
-    await hub.crm.record_progress(
-        delivery.event.subject,
-        key=f"order/{delivery.event.subject}/cancelled",
-        status="cancelled",
-        cancelled_at=delivery.event.occurred_at,
-    )
+    """The purchase is marked cancelled, and the customer's lifetime value is written without it."""
+    order_key = delivery.event.subject
+    key = f"order/{order_key}/cancelled"
+    customer_id = str(delivery.payload["customer_id"])
+    order = (await booked(order_key, hub)).order
+    value, orders_count = await lifetime_value(customer_id, order.base_currency or order.currency, hub)
+    await hub.crm.restate_lifetime_value(customer_id, lifetime_value=value, orders_count=orders_count, key=key)
+    await hub.crm.record_progress(order_key, key=key, status="cancelled", cancelled_at=delivery.event.occurred_at)
     return NOTHING
 
 
@@ -69,14 +72,15 @@ async def change_address_in_erp(delivery: Delivery, hub: Hub) -> Settlement:
     order = hub.store.interpret(now.raw)
     if order.ship_to is None:
         raise Reject("address.missing", f"Order {order.number} has no ship-to address any more.", field="ship_to")
-    booked = await hub.records.booked_order(order_key)
-    if booked is None:
+    known = await hub.records.booked_order(order_key)
+    if known is None:
         return Settlement(note="not in the ERP yet: it will be placed with the new address")
-    if booked.order.ship_to == order.ship_to:
+    # An earlier try may have sent another address: then only the ERP knows which one it has, and is told again.
+    if known.order.ship_to == order.ship_to and not delivery.again:
         return Settlement(note="the ERP has this address already")
     await hub.erp.change_address(
         order_key, order.ship_to, key=f"order/{order_key}/ship_to/{order.ship_to.fingerprint()}"
     )
     # Only the address moves: prices and lines stay as the ERP confirmed them.
-    moved = msgspec.structs.replace(booked.order, ship_to=order.ship_to)
+    moved = msgspec.structs.replace(known.order, ship_to=order.ship_to)
     return Settlement(marks=(OrderMark(order_key=order_key, order=moved),))

@@ -16,9 +16,9 @@ from millstream.domain.crosswalk import Alias, Link
 from millstream.domain.delivery import Delivery, OrderRecord, Settlement
 from millstream.domain.errors import Reject, Retry
 from millstream.domain.events import NewEvent
-from millstream.domain.order import Customer, SalesOrder, order_gaps
+from millstream.domain.order import Customer, OrderLine, SalesOrder, order_gaps
 from millstream.domain.promise import Promise
-from millstream.domain.values import CENT
+from millstream.domain.values import CENT, Money
 from millstream.flows.hub import Hub
 from millstream.ports.erp import ErpItem
 
@@ -36,7 +36,24 @@ async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
     await refuse_unless_items_are_current(order, delivery, hub)
     key = f"order/{order.key}/create"
     acknowledgement = await hub.erp.place_order(order, customer_id=customer_id, key=key)
+    if not acknowledgement.created:
+        order = with_first_address(order, delivery, hub)
     return confirmed(order, customer_id, acknowledgement, links, hub)
+
+
+def with_first_address(order: SalesOrder, delivery: Delivery, hub: Hub) -> SalesOrder:
+    """The order as an earlier try may have left it in the ERP.
+
+    The shopper may have moved between two tries. Booked with the first address, the order differs from the store's,
+    and the change of address that follows reaches the ERP; booked with today's, it would be taken for done.
+    """
+    if delivery.amended is not None:
+        return order
+    try:
+        placed = hub.store.interpret(dict(delivery.event.data["order"]))
+    except Reject:
+        return order  # as it was placed it can never have gone out
+    return msgspec.structs.replace(order, ship_to=placed.ship_to)
 
 
 async def order_as_it_is(delivery: Delivery, hub: Hub) -> SalesOrder | None:
@@ -110,9 +127,10 @@ async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery,
     """Holds an order with a SKU the ERP does not sell, or a price that moved beyond the tolerance."""
     quantities: dict[str, Decimal] = {}
     for line in order.lines:
-        quantities[line.sku] = quantities.get(line.sku, Decimal(0)) + line.quantity.amount
+        for sku in line.skus:
+            quantities[sku] = quantities.get(sku, Decimal(0)) + line.quantity.amount
     items = await hub.erp.find_items(sorted(quantities), currency=order.currency, quantities=quantities)
-    unknown = sorted(sku for sku in quantities if sku not in items or not items[sku].salable)
+    unknown = sorted({line.sku for line in order.lines if item_of(line, items) is None})
     if unknown:
         raise Reject(
             "sku.unknown",
@@ -123,11 +141,20 @@ async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery,
         refuse_stale_prices(order, items, hub.policy.price_tolerance_percent)
 
 
+def item_of(line: OrderLine, items: Mapping[str, ErpItem]) -> ErpItem | None:
+    """The salable item a line means: by its own SKU, else by the catalogue SKU behind its options."""
+    return next((items[sku] for sku in line.skus if sku in items and items[sku].salable), None)
+
+
 def refuse_stale_prices(order: SalesOrder, items: Mapping[str, ErpItem], tolerance_percent: Decimal) -> None:
-    """A price the ERP does not know is no reason to hold; one that differs beyond the tolerance is."""
+    """A price the ERP does not know is no reason to hold; one that differs beyond the tolerance is.
+
+    Lines with custom options are left out: their price holds surcharges that only the store knows.
+    """
     for line in order.lines:
-        current = items[line.sku].price
-        if current is None or current.currency != line.unit_price.currency:
+        item = item_of(line, items)
+        current = item.price if item else None
+        if current is None or current.currency != line.unit_price.currency or line.has_custom_options:
             continue
         allowed = max(current.amount * tolerance_percent / 100, CENT)
         if abs(line.unit_price.amount - current.amount) > allowed:
@@ -144,15 +171,15 @@ def confirmed(
 ) -> Settlement:
     """What the hub books when the ERP has the order, and the event that tells the others."""
     now = hub.world.clock.now()
-    rate = order.base_rate or Decimal(1)
+    base = base_total(order)
     record = OrderRecord(
         order=order,
         customer_id=customer_id,
         erp=hub.erp.name,
         acknowledgement=acknowledgement,
         confirmed_at=now,
-        base_total=(order.totals.grand_total.amount / rate).quantize(CENT),
-        base_currency=order.base_currency or order.currency,
+        base_total=base.amount,
+        base_currency=base.currency,
     )
     event = NewEvent(
         source="millstream",
@@ -173,6 +200,14 @@ def confirmed(
         promises=promises_of(order.key, acknowledgement, hub),
         aliases=aliases_of(order, acknowledgement),
     )
+
+
+def base_total(order: SalesOrder) -> Money:
+    """The grand total in the store's base currency: its own where it tells it, else by the rate of the day."""
+    if order.base_total is not None:
+        return order.base_total.to_cent()
+    rate = order.base_rate or Decimal(1)
+    return Money(order.totals.grand_total.amount / rate, order.base_currency or order.currency).to_cent()
 
 
 def promises_of(order_key: str, acknowledgement: Acknowledgement, hub: Hub) -> tuple[Promise, ...]:

@@ -28,6 +28,11 @@ async def compare_promise(delivery: Delivery, hub: Hub) -> Settlement:
         return Settlement(note="already shipped or cancelled: no date to promise any more")
     if _dates(acknowledgement) == _dates(order.acknowledgement) and acknowledgement.ship_date == order.ship_date:
         return Settlement(marks=(mark,), aliases=aliases, note="the dates are as promised")
+    promises = promises_of(order_key, acknowledgement, hub)
+    if acknowledgement.ship_date == order.ship_date:
+        return Settlement(
+            marks=(mark,), aliases=aliases, promises=promises, note="a line moved, the order ships as promised"
+        )
     fact = _changed(
         delivery,
         hub,
@@ -36,9 +41,7 @@ async def compare_promise(delivery: Delivery, hub: Hub) -> Settlement:
         before=order.ship_date,
         reason=main_reason(acknowledgement),
     )
-    return Settlement(
-        events=(fact,), marks=(mark,), aliases=aliases, promises=promises_of(order_key, acknowledgement, hub)
-    )
+    return Settlement(events=(fact,), marks=(mark,), aliases=aliases, promises=promises)
 
 
 async def book_reported_promise(delivery: Delivery, hub: Hub) -> Settlement:

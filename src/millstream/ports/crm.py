@@ -6,6 +6,7 @@ from typing import Protocol
 
 from millstream.domain.order import Customer
 from millstream.domain.purchase import CrmCustomer, Purchase
+from millstream.domain.values import Money
 from millstream.ports.finding import Finding
 
 
@@ -34,6 +35,12 @@ class PurchaseBook(Protocol):
 
     async def announce_purchase(self, purchase: Purchase, *, event_id: str, key: str) -> None:
         """Fires CustomerPurchased carrying `event_id`, by which the CRM tells a second copy."""
+        ...
+
+    async def restate_lifetime_value(
+        self, customer_id: str, *, lifetime_value: Money, orders_count: int, key: str
+    ) -> None:
+        """Writes the customer's total anew, absolute as in a purchase. Reject("customer.gone") without an account."""
         ...
 
     async def record_progress(

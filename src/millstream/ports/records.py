@@ -57,6 +57,10 @@ class Records(Protocol):
         """Order keys that carry this number, of any kind, newest first, at most 50."""
         ...
 
+    async def tracking_numbers(self, order_key: str) -> Sequence[str]:
+        """Of every parcel of the order that has left, in the order they left."""
+        ...
+
     async def lifetime_value(self, customer_id: str) -> Sequence[LifetimeValue]:
         """The customer's total per base currency."""
         ...

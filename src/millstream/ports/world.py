@@ -36,6 +36,17 @@ class Dice(Protocol):
 class World(Protocol):
     """The three together."""
 
-    clock: Clock
-    ids: Ids
-    dice: Dice
+    @property
+    def clock(self) -> Clock:
+        """Time."""
+        ...
+
+    @property
+    def ids(self) -> Ids:
+        """Ids."""
+        ...
+
+    @property
+    def dice(self) -> Dice:
+        """Chance."""
+        ...

@@ -10,12 +10,13 @@ from millstream.domain.delivery import OrderMark, OrderRecord, Settlement
 from millstream.domain.errors import Conflict
 from millstream.ports.world import World
 from millstream.store import sql
+from millstream.store.text import json_text, storable
 
 _SQL: Final = sql.load("books")
 
 
 def _json(value: Any) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
+    return None if value is None else json_text(value)
 
 
 async def write_books(connection: Any, settlements: Sequence[Settlement], world: World) -> None:
@@ -30,14 +31,14 @@ async def write_books(connection: Any, settlements: Sequence[Settlement], world:
             [promise.order_key for promise in promises],
             [promise.line_id for promise in promises],
             [promise.ship_date for promise in promises],
-            [promise.reason for promise in promises],
+            [storable(promise.reason) for promise in promises],
             [promise.promised_by for promise in promises],
             [promise.promised_at for promise in promises],
         )
     if aliases := [alias for settlement in settlements for alias in settlement.aliases]:
         await connection.execute(
             _SQL["insert_aliases"],
-            [alias.value for alias in aliases],
+            [storable(alias.value) for alias in aliases],
             [alias.kind for alias in aliases],
             [alias.order_key for alias in aliases],
         )
@@ -52,7 +53,9 @@ async def _write_links(connection: Any, links: Sequence[Link], world: World) -> 
         [link.external_id for link in links],
         [link.hub_id for link in links],
     )
-    await connection.execute(_SQL["insert_links"], *columns, world.clock.now())
+    answer: str = await connection.execute(_SQL["insert_links"], *columns, world.clock.now())
+    if answer == f"INSERT 0 {len(links)}":
+        return  # all new: nothing on record to contradict
     rows = await connection.fetch(_SQL["contradicting_links"], *columns)
     if rows:
         link = links[rows[0]["n"] - 1]
@@ -97,7 +100,7 @@ async def _write_orders(connection: Any, records: Sequence[OrderRecord]) -> None
         _SQL["insert_lines"],
         [order_key for order_key, _, _ in lines],
         [line.id for _, line, _ in lines],
-        [line.sku for _, line, _ in lines],
+        [storable(line.sku) for _, line, _ in lines],
         [line.quantity.amount for _, line, _ in lines],
         [line.quantity.unit for _, line, _ in lines],
         [line.net.amount for _, line, _ in lines],

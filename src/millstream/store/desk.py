@@ -101,7 +101,7 @@ class PostgresDesk:
             chosen = await self._choose(connection, wanted, [*MENDABLE, "waiting"])
             await connection.execute(_SQL["discard"], [row["id"] for row in chosen], now, reason)
             await connection.execute(_LEDGER["hand_on_lanes"], sorted({row["lane"] for row in chosen}), now)
-            await connection.execute(_LEDGER["notify"])
+            await connection.execute(_LEDGER["notify"], "desk")
             await self._audit(connection, chosen, actor, "discard", {"reason": reason})
         return len(chosen)
 
@@ -116,7 +116,7 @@ class PostgresDesk:
 
     async def _make_due(self, connection: Any, chosen: Sequence[Any]) -> None:
         await connection.execute(_SQL["make_due"], [row["id"] for row in chosen], self._world.clock.now())
-        await connection.execute(_LEDGER["notify"])
+        await connection.execute(_LEDGER["notify"], "desk")
 
     async def _audit(
         self, connection: Any, chosen: Sequence[Any], actor: str, action: str, detail: dict[str, Any]

@@ -36,6 +36,13 @@ class EmbeddedPostgres:
         url: str = self._server.get_uri(database="millstream")
         return url
 
+    def recreate(self) -> str:
+        """Throws our database away and makes an empty one. Only for data that may be lost, as in the demo."""
+        self._server.psql("drop database if exists millstream with (force);")
+        self._server.psql("create database millstream;")
+        url: str = self._server.get_uri(database="millstream")
+        return url
+
     def _restart(self) -> None:
         self._server.cleanup()
         PostgresServer._instances.pop(self.folder.expanduser().resolve(), None)  # noqa: SLF001 - the wheel keeps stopped servers in its list

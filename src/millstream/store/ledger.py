@@ -19,7 +19,7 @@ from millstream.ports.world import World
 from millstream.store import sql
 from millstream.store.database import Database
 from millstream.store.group_commit import GroupCommit
-from millstream.store.writing import lock_lanes, write_events, write_settlements
+from millstream.store.writing import hand_on_lanes, lock_lanes, write_events, write_settlements
 
 _SQL: Final = sql.load("ledger")
 ACCEPT_BATCH_MAX: Final = 200
@@ -62,7 +62,7 @@ class PostgresLedger:
 
     async def _accept_batch(self, events: Sequence[NewEvent]) -> Sequence[UUID | None]:
         async with self._database.transaction() as connection:
-            ids = await write_events(connection, events, routes=self._routes, world=self._world)
+            ids = await write_events(connection, events, worker=self._worker, routes=self._routes, world=self._world)
             self._tap.note("accept.written", events=len(events))
         self._tap.note("accept.committed", events=len(events))
         return ids
@@ -70,9 +70,9 @@ class PostgresLedger:
     async def claim(self, *, limit: int, subscribers: Sequence[str]) -> Sequence[Delivery]:
         """See Ledger."""
         now = self._world.clock.now()
-        async with self._database.transaction() as connection:
-            # Committed to disk before anybody acts on it: a claim that a crash forgot would be handed out again as a
-            # first try, and a first try does not look whether an earlier one has had its effect.
+        # Committed to disk before anybody acts on it: a claim that a crash forgot would be handed out again as a first
+        # try, and a first try does not look whether an earlier one has had its effect.
+        async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["claim"], now, limit, self._worker, subscribers, now + self._lease)
         claimed = [_delivery(row) for row in rows]
         if claimed:
@@ -99,7 +99,7 @@ class PostgresLedger:
     async def _settle_batch(self, attempts: Sequence[Attempt]) -> Sequence[bool]:
         try:
             async with self._database.transaction() as connection:
-                kept = await write_settlements(
+                settled = await write_settlements(
                     connection, attempts, worker=self._worker, routes=self._routes, world=self._world
                 )
                 self._tap.note("settle.written", deliveries=len(attempts))
@@ -110,9 +110,9 @@ class PostgresLedger:
                 log=str(error),
             ) from error
         self._tap.note("settle.committed", deliveries=len(attempts))
-        if any(attempt.outcome.settlement.events for attempt in attempts):
+        if settled.wakes:
             self.woken()
-        return kept
+        return settled.kept
 
     async def extend_leases(self, deliveries: Sequence[int]) -> None:
         """See Ledger."""
@@ -133,9 +133,9 @@ class PostgresLedger:
             if not lanes:
                 return 0
             await lock_lanes(connection, lanes)  # whoever was just handing one of them on has done so after this
-            answer: str = await connection.execute(_SQL["hand_on_lanes"], sorted(lanes), self._world.clock.now())
-        woken = int(answer.rpartition(" ")[2])
+            woken = await hand_on_lanes(connection, lanes, worker=self._worker, world=self._world)
         if woken:
+            self.woken()
             self._tap.note("lane.was_asleep", lanes=woken)
         return woken
 
@@ -155,7 +155,7 @@ class PostgresLedger:
         """See Schedule."""
         now = self._world.clock.now()
         async with self._database.transaction() as connection:
-            ids = await write_events(connection, events, routes=self._routes, world=self._world) if events else ()
+            ids = await write_events(connection, events, worker=self._worker, routes=self._routes, world=self._world)
             await connection.execute(
                 _SQL["finish_task"],
                 name,
@@ -171,8 +171,9 @@ class PostgresLedger:
             self.woken()
         return ids
 
-    def _due(self, *_: object) -> None:
-        self.woken()
+    def _due(self, _connection: object, _pid: int, _channel: str, worker: object) -> None:
+        if worker != self._worker:  # our own doings wake us as soon as they are committed
+            self.woken()
 
     async def listen(self) -> None:
         """Calls `woken` whenever another process announces due deliveries; runs until cancelled."""

@@ -61,6 +61,12 @@ class PostgresRecords:
         async with self._database.connection() as connection:
             return [row["order_key"] for row in await connection.fetch(_SQL["find_orders"], value)]
 
+    async def tracking_numbers(self, order_key: str) -> Sequence[str]:
+        """See Records."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["tracking_numbers"], order_key)
+        return [row["tracking_number"] for row in rows]
+
     async def lifetime_value(self, customer_id: str) -> Sequence[LifetimeValue]:
         """See Records."""
         async with self._database.connection() as connection:

@@ -13,12 +13,16 @@ from millstream.ports.ledger import Attempt
 from millstream.ports.world import World
 from millstream.store import sql
 from millstream.store.books import write_books
+from millstream.store.text import json_text, storable
 
 _SQL: Final = sql.load("ledger")
 
 
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """Which attempts were written (the others' leases had been taken over), and whether something became claimable."""
+
+    kept: list[bool]
+    wakes: bool
 
 
 async def lock_lanes(connection: Any, lanes: set[str]) -> None:
@@ -28,9 +32,9 @@ async def lock_lanes(connection: Any, lanes: set[str]) -> None:
 
 
 async def write_events(
-    connection: Any, events: Sequence[NewEvent], *, routes: Routes, world: World, locked: bool = False
+    connection: Any, events: Sequence[NewEvent], *, worker: str, routes: Routes, world: World, locked: bool = False
 ) -> list[UUID | None]:
-    """Stores new events and their deliveries; the id of each, None for a second copy."""
+    """Stores new events and their deliveries; the id of each, None for a second copy. Wakes all but `worker`."""
     addressed = [routes.address(event) for event in events]
     if not locked:
         await lock_lanes(connection, {to.lane for targets in addressed for to in targets})
@@ -39,12 +43,12 @@ async def write_events(
     rows = await connection.fetch(
         _SQL["insert_events"],
         ids,
-        [event.source for event in events],
-        [event.source_id for event in events],
+        [storable(event.source) for event in events],
+        [storable(event.source_id) for event in events],
         [event.type for event in events],
-        [event.subject for event in events],
+        [storable(event.subject) for event in events],
         [event.occurred_at for event in events],
-        [_json(event.data) for event in events],
+        [json_text(event.data) for event in events],
         now,
         [event.correlation_id or event_id for event, event_id in zip(events, ids, strict=True)],
         [event.causation_id for event in events],
@@ -61,32 +65,44 @@ async def write_events(
             [to.lane for _, to in deliveries],
             [to.priority for _, to in deliveries],
             now,
+            worker,
         )
-        await connection.execute(_SQL["notify"])
     return [event_id if event_id in stored else None for event_id in ids]
 
 
 async def write_settlements(
     connection: Any, attempts: Sequence[Attempt], *, worker: str, routes: Routes, world: World
-) -> list[bool]:
-    """Everything the attempts came to. False for those whose lease was taken over: nothing of them is written."""
+) -> Settled:
+    """Everything the attempts came to. Of those whose lease was taken over nothing is written."""
     events = [_caused(event, attempt) for attempt in attempts for event in attempt.outcome.settlement.events]
     lanes = {attempt.delivery.lane for attempt in attempts}
     lanes |= {to.lane for event in events for to in routes.address(event)}
     await lock_lanes(connection, lanes)
     ours = await _write_outcomes(connection, attempts, worker, world)
     kept = [attempt for attempt in attempts if attempt.delivery.id in ours]
+    wakes = False
     if kept:
         await _write_attempts(connection, kept, worker)
         await write_books(connection, [attempt.outcome.settlement for attempt in kept], world)
         events = [_caused(event, attempt) for attempt in kept for event in attempt.outcome.settlement.events]
         if events:
-            await write_events(connection, events, routes=routes, world=world, locked=True)
+            await write_events(connection, events, worker=worker, routes=routes, world=world, locked=True)
         await _write_audit(connection, kept, worker, world)
         ended = {a.delivery.lane for a in kept if a.outcome.state in {DeliveryState.DONE, DeliveryState.DISCARDED}}
-        if ended:
-            await connection.execute(_SQL["hand_on_lanes"], sorted(ended), world.clock.now())
-    return [attempt.delivery.id in ours for attempt in attempts]
+        handed_on = await hand_on_lanes(connection, ended, worker=worker, world=world)
+        wakes = bool(events) or handed_on > 0
+    return Settled(kept=[attempt.delivery.id in ours for attempt in attempts], wakes=wakes)
+
+
+async def hand_on_lanes(connection: Any, lanes: set[str], *, worker: str, world: World) -> int:
+    """Gives lanes that lost their head the next one; how many got one. Wakes all but `worker`."""
+    if not lanes:
+        return 0
+    answer: str = await connection.execute(_SQL["hand_on_lanes"], sorted(lanes), world.clock.now())
+    handed_on = int(answer.rpartition(" ")[2])
+    if handed_on:
+        await connection.execute(_SQL["notify"], worker)
+    return handed_on
 
 
 def _caused(event: NewEvent, attempt: Attempt) -> NewEvent:
@@ -107,15 +123,16 @@ async def _write_outcomes(connection: Any, attempts: Sequence[Attempt], worker: 
         [outcome.counts for outcome in outcomes],
         [outcome.fault_class for outcome in outcomes],
         [outcome.fault_code for outcome in outcomes],
-        [outcome.fault_message for outcome in outcomes],
+        [outcome.fault_message and storable(outcome.fault_message) for outcome in outcomes],
         [outcome.fingerprint for outcome in outcomes],
-        [outcome.settlement.note for outcome in outcomes],
+        [storable(outcome.settlement.note) for outcome in outcomes],
         worker,
     )
     return {row["id"] for row in rows}
 
 
 async def _write_attempts(connection: Any, attempts: Sequence[Attempt], worker: str) -> None:
+    calls = [(attempt.delivery, n, call) for attempt in attempts for n, call in enumerate(attempt.calls, start=1)]
     await connection.execute(
         _SQL["insert_attempts"],
         worker,
@@ -125,22 +142,17 @@ async def _write_attempts(connection: Any, attempts: Sequence[Attempt], worker: 
         [attempt.ended_at for attempt in attempts],
         [attempt.outcome.state.value for attempt in attempts],
         [attempt.outcome.fault_code for attempt in attempts],
-        [attempt.outcome.fault_message for attempt in attempts],
+        [attempt.outcome.fault_message and storable(attempt.outcome.fault_message) for attempt in attempts],
+        [delivery.id for delivery, _, _ in calls],
+        [delivery.tries for delivery, _, _ in calls],
+        [n for _, n, _ in calls],
+        [call.system for _, _, call in calls],
+        [call.operation for _, _, call in calls],
+        [call.key for _, _, call in calls],
+        [call.status for _, _, call in calls],
+        [call.outcome for _, _, call in calls],
+        [call.ms for _, _, call in calls],
     )
-    calls = [(attempt.delivery, n, call) for attempt in attempts for n, call in enumerate(attempt.calls, start=1)]
-    if calls:
-        await connection.execute(
-            _SQL["insert_calls"],
-            [delivery.id for delivery, _, _ in calls],
-            [delivery.tries for delivery, _, _ in calls],
-            [n for _, n, _ in calls],
-            [call.system for _, _, call in calls],
-            [call.operation for _, _, call in calls],
-            [call.key for _, _, call in calls],
-            [call.status for _, _, call in calls],
-            [call.outcome for _, _, call in calls],
-            [call.ms for _, _, call in calls],
-        )
 
 
 async def _write_audit(connection: Any, attempts: Sequence[Attempt], worker: str, world: World) -> None:
@@ -151,7 +163,7 @@ async def _write_audit(connection: Any, attempts: Sequence[Attempt], worker: str
         [f"delivery.{attempt.outcome.state.value}" for attempt in attempts],
         [attempt.delivery.event.subject for attempt in attempts],
         [
-            _json(
+            json_text(
                 {
                     "delivery": attempt.delivery.id,
                     "subscriber": attempt.delivery.subscriber,

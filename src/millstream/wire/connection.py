@@ -96,11 +96,11 @@ class Connection:
         except TransportError as error:
             failure = self._lost(error, operation, key, repeatable)
             outcome = failure.code
-            self.governor.failed()
+            self._failed(failure)
             raise failure from error
         except (Retry, Unknown) as failure:
             outcome = failure.code
-            self.governor.failed(after_s=failure.after_s if isinstance(failure, Retry) else None)
+            self._failed(failure)
             raise
         except (Failure, AuthExpired) as refusal:
             outcome = refusal.code if isinstance(refusal, Failure) else refusal.failure.code
@@ -111,6 +111,14 @@ class Connection:
             return response
         finally:
             self._record(operation, key, status, outcome, (perf_counter() - started) * 1000)
+
+    def _failed(self, failure: Failure) -> None:
+        """Tells the governor. A system that is down is no fault of the delivery that met it: the try does not count."""
+        if isinstance(failure, Retry):
+            self.governor.failed(after_s=failure.after_s)
+            failure.counts = failure.counts and not self.governor.is_open
+        else:
+            self.governor.failed()
 
     def _lost(self, error: TransportError, operation: str, key: str | None, repeatable: bool) -> Failure:
         text = f"{self.system}: {operation}: {error.reason}"

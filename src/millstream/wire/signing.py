@@ -29,6 +29,7 @@ _ADOBE_KEY_PATH: Final = re.compile(r"/prod/keys/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+
 _LAMINAS_DECODES: Final = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@&=+$,/;",
 )
+_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]*")
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
@@ -48,7 +49,7 @@ def oauth1_signature(
     """The base64 signature of a request whose body is JSON (such a body is not signed)."""
     base = oauth1_base_string(method, url, oauth, generation=generation)
     key = f"{_percent(consumer_secret)}&{_percent(token_secret)}"
-    return b64encode(hmac.new(key.encode(), base.encode(), sha256).digest()).decode()
+    return b64encode(hmac.digest(key.encode(), base.encode(), "sha256")).decode()
 
 
 def oauth1_base_string(method: str, url: str, oauth: Mapping[str, str], *, generation: Generation) -> str:
@@ -71,7 +72,7 @@ def has_ambiguous_path(url: str) -> bool:
 
 
 def _percent(text: str) -> str:
-    return quote(text, safe="-._~")
+    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="-._~")
 
 
 def _query_parameters(query: str) -> dict[str, str]:

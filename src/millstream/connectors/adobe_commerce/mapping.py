@@ -144,7 +144,13 @@ def sales_order(raw: Row, store: str) -> SalesOrder:
         note=read_text(raw, "customer_note"),
         base_currency=read_text(raw, "base_currency_code"),
         base_rate=read_optional_number(raw, "base_to_order_rate"),
+        base_total=_base_total(raw),
     )
+
+
+def _base_total(raw: Row) -> Money | None:
+    amount, currency = read_optional_number(raw, "base_grand_total"), read_text(raw, "base_currency_code")
+    return None if amount is None or currency is None else Money(amount, currency)
 
 
 def _customer(raw: Row, bill_to: Address) -> Customer:

@@ -16,6 +16,7 @@ from millstream.wire.connection import AuthExpired
 from millstream.wire.governor import GovernorSettings
 from millstream.wire.http import Request, Response
 from millstream.wire.kit import WireKit
+from millstream.wire.retry_after import retry_after_s
 
 PAGES_MAX: Final = 50  # of 2,000 rows
 BUDGET_STEPS: Final = (80, 90, 95, 100)  # percent of the 24-hour budget at which a note is made
@@ -68,6 +69,8 @@ class Api:
         self._root = f"/services/data/v{settings.api_version}"
         self._origin = settings.login_url  # replaced by the instance that the token answer names
         self._timeout_s = settings.timeout_s
+        self._busy_pause_s = settings.busy_pause_s
+        self._clock = kit.world.clock
         self._budget = Budget(system, kit.tap)
         limits = GovernorSettings(concurrency=settings.concurrency, rate_per_s=settings.rate_per_s)
         self.connection = kit.connect(system, auth=sign_in(system, settings, clock=kit.world.clock), limits=limits)
@@ -159,6 +162,9 @@ class Api:
         if response.status == 401:
             text = f"{self.system}: the session is refused; is the integration user active and may it use the API?"
             return AuthExpired(Reject("auth.refused", text, field="client_id"))
+        if response.status == 429:  # not the platform's own word for it, but that of what stands in front of it
+            after_s = retry_after_s(response.headers, self._clock.now()) or self._busy_pause_s
+            return Retry("crm.too_busy", f"{self.system}: {operation}: too many requests", after_s=after_s)
         if response.status < 300 and response.status != 204 and not _is_json(response):
             return Retry("crm.unreadable", f"{self.system}: {operation}: the answer is no JSON; is login_url right?")
         if not errors or errors[0].code in expect or self.interpreter.is_record_level(errors[0]):

@@ -14,6 +14,7 @@ from millstream.connectors.salesforce.settings import SalesforceSettings
 from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import Customer
 from millstream.domain.purchase import CrmCustomer, Purchase
+from millstream.domain.values import Money
 from millstream.ports.finding import Finding
 from millstream.wire.kit import WireKit
 
@@ -220,6 +221,26 @@ class Salesforce:
             body=mapping.announcement(purchase, event_id),
             key=key,
         )
+
+    async def restate_lifetime_value(
+        self, customer_id: str, *, lifetime_value: Money, orders_count: int, key: str
+    ) -> None:
+        """See CrmPort."""
+        body = mapping.account_value(lifetime_value, orders_count, self._settings)
+        if not body:
+            return
+        written = await self._api.call(
+            "PATCH",
+            f"/sobjects/Account/{self._fields.account_key}/{segment(customer_id)}?updateOnly=true",
+            operation="account.value",
+            body=body,
+            key=key,
+            expect=frozenset({"NOT_FOUND"}),
+        )
+        if written.error is not None:
+            if KEY_FIELD_MISSING in written.error.message:
+                raise self._api.interpreter.failure(written.error, status=404, doing="account.value")
+            raise self._gone(customer_id, written.error)
 
     async def record_progress(
         self,

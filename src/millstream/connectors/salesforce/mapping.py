@@ -11,7 +11,7 @@ import msgspec
 from millstream.connectors.salesforce.settings import Fields, SalesforceSettings
 from millstream.domain.order import Customer, OrderLine
 from millstream.domain.purchase import CrmCustomer, Purchase
-from millstream.domain.values import CENT
+from millstream.domain.values import CENT, Money
 
 Json = dict[str, Any]
 
@@ -226,15 +226,15 @@ def described_lines(lines: Sequence[OrderLine]) -> str:
 
 
 def _account(purchase: Purchase, settings: SalesforceSettings) -> Json:
+    last_purchase = {settings.fields.account_last_purchase_at: _moment(purchase.purchased_at)}
+    return _with(account_value(purchase.lifetime_value, purchase.orders_count, settings), last_purchase)
+
+
+def account_value(lifetime_value: Money, orders_count: int, settings: SalesforceSettings) -> Json:
+    """What a customer's orders are worth. A total in another currency would be read as the org's: it is left out."""
     fields = settings.fields
-    values: dict[str, Any] = {
-        fields.account_last_purchase_at: _moment(purchase.purchased_at),
-        fields.account_orders_count: purchase.orders_count,
-    }
-    # A total in another currency would be read as the org's.
-    if purchase.lifetime_value.currency == settings.currency:
-        values[fields.account_lifetime_value] = purchase.lifetime_value.amount
-    return _with({}, values)
+    value = lifetime_value.amount if lifetime_value.currency == settings.currency else None
+    return _with({}, {fields.account_orders_count: orders_count, fields.account_lifetime_value: value})
 
 
 def announcement(purchase: Purchase, event_id: str) -> Json:

@@ -59,6 +59,7 @@ SERVICES: Final = {
     "SERVICE-1": "Commissioning, per day",
     "SERVICE-2": "Calibration certificate",
 }
+SERVICE_PRICES: Final = {"SERVICE-1": "150.00", "SERVICE-2": "95.00"}  # the others have no price of their own
 BOMS: Final[dict[str, dict[str, int]]] = {
     "PUMP-100": {"MOTOR-1K": 1, "HOUSING-S": 1, "IMPELLER": 1, "SHAFT": 1, "BEARING": 2},
     "PUMP-200": {"MOTOR-2K": 1, "HOUSING-L": 1, "IMPELLER": 2, "SHAFT": 1, "BEARING": 2},

@@ -16,6 +16,7 @@ from millstream.sandbox.tryton.catalogue import (
     ORDER_POINTS,
     PRODUCTION_LEAD_DAYS,
     PRODUCTS,
+    SERVICE_PRICES,
     SERVICES,
     STOCK,
     SUPPLIERS,
@@ -225,7 +226,8 @@ def _products(rpc: Rpc, ids: Ids) -> None:
         rpc.write("product.product", made[product.code], {"cost_price": Decimal(product.cost)})
     for code, name in SERVICES.items():
         if code not in made:
-            values = {**common, "name": name, "code": code, "type": "service", "list_price": Decimal(0)}
+            price = Decimal(SERVICE_PRICES.get(code, "0"))
+            values = {**common, "name": name, "code": code, "type": "service", "list_price": price}
             made[code] = _create_product(rpc, {**values, "cost_price_method": "fixed"})
     ids["product"] = made
 

@@ -73,6 +73,7 @@ class TrytonServer:
     def start(self, *, fresh: bool = False) -> None:
         """Starts the server and returns when it answers. `fresh` throws the database away first."""
         binaries = self.prepare()
+        self.stop()  # one left behind by an earlier run would write into the same database
         if fresh:
             shutil.rmtree(self._data, ignore_errors=True)
         (self._data / "db").mkdir(parents=True, exist_ok=True)
@@ -204,8 +205,20 @@ def _end_by_pid_file(folder: Path) -> None:
         command = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
     except (OSError, ValueError):
         return
-    if str(folder / "trytond.conf") in command:
-        os.kill(pid, signal.SIGTERM)
+    if str(folder / "trytond.conf") not in command:
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(PROBE_PAUSE_S)
+
+
+def _runs(pid: int) -> bool:
+    """Whether the process still does something; one that ended and was not collected yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
 
 
 def _copy_database(source: Path, target: Path) -> None:

@@ -105,6 +105,13 @@ left join sales_order using (order_key)
 order by placed_at desc nulls first
 limit 50
 
+-- tracking_numbers --
+-- Of every shipment that left, as the ERP wrote them (aliases are in lower case).
+select parcel.value ->> 'tracking_number' as tracking_number
+from event e, jsonb_array_elements(e.data -> 'shipment' -> 'parcels') with ordinality as parcel (value, n)
+where e.subject = $1 and e.type = 'order.shipped' and parcel.value ->> 'tracking_number' <> ''
+order by e.received_at, e.id, parcel.n
+
 -- lifetime_value --
 -- What a customer bought, cancelled orders left out.
 select base_currency as currency, sum(base_total) as amount, count(*) as orders

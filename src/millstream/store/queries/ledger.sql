@@ -14,15 +14,19 @@ on conflict (source, source_id) do nothing
 returning id
 
 -- insert_deliveries --
--- One row per addressed subscriber; the first of a lane that has nothing open is its head.
-insert into delivery (event_id, subscriber, lane, priority, head, due_at, created_at, updated_at)
-select event_id, subscriber, lane, priority,
-       row_number() over (partition by lane order by n) = 1
-           and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded')),
-       $5, $5, $5
-from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[])
-     with ordinality as a (event_id, subscriber, lane, priority, n)
-order by n
+-- One row per addressed subscriber; the first of a lane that has nothing open is its head. Wakes other processes.
+with made as (
+    insert into delivery (event_id, subscriber, lane, priority, head, due_at, created_at, updated_at)
+    select event_id, subscriber, lane, priority,
+           row_number() over (partition by lane order by n) = 1
+               and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded')),
+           $5, $5, $5
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[])
+         with ordinality as a (event_id, subscriber, lane, priority, n)
+    order by n
+    returning id
+)
+select pg_notify('millstream_due', $6) from (select from made limit 1) as any_made
 
 -- claim --
 -- Leases due lane heads, most urgent first; a running one whose lease ended is due again.
@@ -54,7 +58,7 @@ where d.id = s.id and d.state = 'running' and d.worker = $12 and d.tries = s.tri
 returning d.id
 
 -- hand_on_lanes --
--- Gives each of these lanes its next head, if it has none and something is open.
+-- Gives each of these lanes its next head, if it has none and something is open; says how many got one.
 update delivery set head = true, due_at = greatest(due_at, $2)
 where id in (
     select distinct on (lane) id from delivery
@@ -63,17 +67,16 @@ where id in (
 ) and not head
 
 -- insert_attempts --
--- What was tried.
-insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome, code, message)
-select delivery_id, n, $1, started_at, ended_at, outcome, code, message
-from unnest($2::bigint[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
-     as a (delivery_id, n, started_at, ended_at, outcome, code, message)
-
--- insert_calls --
--- Every outward call of those attempts.
+-- What was tried, with every outward call of it.
+with tried as (
+    insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome, code, message)
+    select delivery_id, n, $1, started_at, ended_at, outcome, code, message
+    from unnest($2::bigint[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
+         as a (delivery_id, n, started_at, ended_at, outcome, code, message)
+)
 insert into call (delivery_id, n, step, system, operation, key, status, outcome, ms)
-select * from unnest($1::bigint[], $2::integer[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::smallint[],
-                     $8::text[], $9::real[])
+select * from unnest($9::bigint[], $10::integer[], $11::smallint[], $12::text[], $13::text[], $14::text[],
+                     $15::smallint[], $16::text[], $17::real[])
 
 -- extend_leases --
 -- The heartbeat.
@@ -95,8 +98,8 @@ select $1, actor, action, subject, detail::jsonb
 from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as a (actor, action, subject, detail)
 
 -- notify --
--- Wakes workers in other processes.
-select pg_notify('millstream_due', '')
+-- Wakes workers; the text says which process speaks, so that it need not listen to itself.
+select pg_notify('millstream_due', $1)
 
 -- claim_task --
 -- One worker at a time runs a recurring task.

@@ -1,0 +1,28 @@
+"""The measuring program measures what it says: real calls, real commits, nothing made twice."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BENCH = Path(__file__).parents[2] / "bench" / "order_saga.py"
+CALLS = {"erp.find_items", "erp.place_order", "store.acknowledge", "store.comment", "crm.composite", "crm.event"}
+
+
+def test_a_short_run_makes_six_calls_per_order_and_no_effect_twice(tmp_path):
+    path = tmp_path / "saga.json"
+    command = [sys.executable, str(BENCH), "--orders", "50", "--half-load-s", "0.5", "--json", str(path)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONWARNINGS": "error"})
+    figures = json.loads(path.read_text())
+    full, half = figures["full_speed"], figures["half_load"]
+    assert full["calls_per_order"] == 6.0
+    assert full["calls"] == dict.fromkeys(CALLS, 50)
+    assert figures["effects_made_twice"] == 0
+    assert figures["durability"].items() >= {"fsync": "on", "synchronous_commit": "on"}.items()
+    for rate in ("accepted_per_s", "orders_per_s", "orders_per_s_with_accepting"):
+        assert full[rate] > 0
+    assert full["cpu_ms_per_order"].keys() == {"accept", "work", "hub", "database", "total"}
+    assert half["orders"] >= 20
+    for latency in ("accept_ms", "accepted_to_confirmed_ms", "accepted_to_told_ms"):
+        assert 0 < half[latency]["p50"] <= half[latency]["p95"] <= half[latency]["p99"]
