@@ -16,6 +16,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO_ARGS ?=
 PYTEST_ARGS ?=
+TEST_PROCESSES ?= 2
 
 # The first Python that is new enough; PYTHON=/path/to/python chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -28,7 +29,7 @@ demo: $(VENV)/.base-installed
 	@$(BIN)/millstream demo $(DEMO_ARGS)
 
 test: check
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
 
 check: setup
 	@$(BIN)/ruff check

@@ -15,6 +15,13 @@ from millstream.store.embedded import EmbeddedPostgres
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items):
+    """Tests of the real ERP share one server, so they run in one process when tests run in several."""
+    for item in items:
+        if "tryton" in item.path.name and item.get_closest_marker("real"):
+            item.add_marker(pytest.mark.xdist_group("tryton"))
+
+
 @pytest.fixture(scope="session")
 def postgres():
     """A running server: MILLSTREAM_TEST_DATABASE_URL if set, else the embedded one in a folder of its own."""

@@ -190,7 +190,7 @@ async def test_an_outage_of_two_hours_makes_no_dead_letter(house):
     while house.world.clock.now() < until:
         await house.hub.poller.poll_all()
         await house.hub.worker.run_due()
-        house.world.clock.advance(17)
+        house.world.clock.advance(45)
     await house.sim("localhost", "POST", "outage", {"on": False})
     await house.settle_down()
     assert await house.value("select count(*) from attempt where outcome = 'dead'") == 0

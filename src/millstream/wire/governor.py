@@ -18,14 +18,16 @@ class GovernorSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 8
     rate_per_s: float = 0.0
     breaker_threshold: int = 5  # consecutive failures that open the breaker
-    breaker_cooldown_s: float = 15.0
+    breaker_cooldown_s: float = 1.0  # the first one; each failed probe doubles it
+    breaker_cooldown_max_s: float = 30.0
 
 
 class Governor:
     """Lets as many calls through as the other side can take; none while its breaker is open.
 
     The breaker opens after `breaker_threshold` failures in a row, stays open for the cool-down (or as long as the
-    other side's Retry-After says), then lets one probe through: success closes it, failure opens it again.
+    other side's Retry-After says), then lets one probe through: success closes it, failure opens it again for twice
+    as long, so that a short outage costs a short wait and a long one few calls.
     """
 
     def __init__(self, system: str, settings: GovernorSettings, *, clock: Clock, tap: Tap) -> None:
@@ -36,6 +38,8 @@ class Governor:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._failures = 0
         self._open_until: datetime | None = None
+        self._asked_until: datetime | None = None  # the end of a pause the other side asked for
+        self._cooldown_s = settings.breaker_cooldown_s
         self._probing = False
         self._tokens = max(settings.rate_per_s, 1.0)
         self._refilled_at = clock.now()
@@ -52,9 +56,9 @@ class Governor:
         self._refuse_if_closed()
         async with self._slots:
             probing = self._refuse_if_closed()
-            await self._take_token()
             self._probing = self._probing or probing
             try:
+                await self._take_token()
                 yield
             finally:
                 if probing:
@@ -90,16 +94,29 @@ class Governor:
             await self._clock.sleep((1.0 - self._tokens) / rate)
 
     def succeeded(self) -> None:
-        """The other side works."""
+        """The other side works. A pause it asked for lasts nonetheless: this call may have left before it asked."""
+        if self._asked_until is not None and self._clock.now() < self._asked_until:
+            return
         if self._open_until is not None:
             self._tap.note("breaker.closed", system=self.system)
         self._failures = 0
-        self._open_until = None
+        self._open_until = self._asked_until = None
+        self._cooldown_s = self._settings.breaker_cooldown_s
 
     def failed(self, *, after_s: float | None = None) -> None:
         """The other side does not. `after_s` is the delay it asked for: then the whole connection waits."""
         self._failures += 1
-        if after_s is not None or self._failures >= self._settings.breaker_threshold:
-            cooldown = after_s if after_s is not None else self._settings.breaker_cooldown_s
-            self._open_until = self._clock.now() + timedelta(seconds=cooldown)
-            self._tap.note("breaker.opened", system=self.system, failures=self._failures, cooldown_s=cooldown)
+        if after_s is not None:
+            self._asked_until = self._clock.now() + timedelta(seconds=after_s)
+            self._open(after_s)
+        elif self._open_until is not None:
+            if not self.is_open:  # a probe; calls that left before the breaker opened are no news
+                self._cooldown_s = min(self._cooldown_s * 2, self._settings.breaker_cooldown_max_s)
+                self._open(self._cooldown_s)
+        elif self._failures >= self._settings.breaker_threshold:
+            self._open(self._cooldown_s)
+
+    def _open(self, cooldown_s: float) -> None:
+        until = self._clock.now() + timedelta(seconds=cooldown_s)
+        self._open_until = until if self._open_until is None else max(until, self._open_until)
+        self._tap.note("breaker.opened", system=self.system, failures=self._failures, cooldown_s=cooldown_s)
