@@ -263,9 +263,7 @@ def the_crm_knows_how_far_each_order_is(evidence: Evidence) -> Complaints:
     for key, found in purchases_of(evidence).items():
         erp = evidence.erp[key]
         states = {shipment["state"] for shipment in erp["shipments"]}
-        furthest = max(
-            [None, *states, *(["delivered"] if key in delivered else [])], key=lambda state: RANK.index(state)
-        )
+        furthest = max([None, *states, *(["delivered"] if key in delivered else [])], key=RANK.index)
         status = "cancelled" if erp["state"] == "cancelled" else furthest
         tracking = sorted(number for shipment in erp["shipments"] for number in shipment["tracking"])
         for purchase in found:

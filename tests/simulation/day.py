@@ -104,8 +104,8 @@ class VirtualDay:
             plan.append((at, "order", (number,)))
             if dice.random() < 0.12:
                 plan.append((at + dice.expovariate(1 / 3000), "cancel", (number,)))
-            for _ in range(dice.choice((0, 0, 0, 0, 0, 1, 2))):
-                plan.append((at + dice.expovariate(1 / 2500), "move_house", (number,)))
+            moves = dice.choice((0, 0, 0, 0, 0, 1, 2))
+            plan += [(at + dice.expovariate(1 / 2500), "move_house", (number,)) for _ in range(moves)]
             plan.append((at + dice.uniform(300, 7200), "pay", (number,)))
         plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(45)]
         plan += [(DAY_S * (n + 1) / 6, "desk_hour", ()) for n in range(5)]
@@ -172,7 +172,7 @@ class VirtualDay:
                 # twice: what the store's own clock put into the same second is met by the next poll
                 self.clock.advance(60)
                 await self.turn()
-                if await self.next_due() is None and not await self.desk.visit(evening=True):
+                if await self.next_due() is None and not await self.desk.visit():
                     break
         else:
             raise AssertionError("never comes to rest")
@@ -340,7 +340,7 @@ class VirtualDay:
 
     async def desk_hour(self) -> None:
         """People look at what waits for them."""
-        await self.desk.visit(evening=False)
+        await self.desk.visit()
 
     def tell(self, *words) -> None:
         """The story, for whoever wants to read it."""

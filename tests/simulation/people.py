@@ -5,6 +5,19 @@ from millstream.sandbox.salesforce.problems import Problem
 
 PAGE = 1000
 LOCKS_MAX = 20
+ANSWERS = {
+    "customer.unknown": "retry",  # after the CRM knows them
+    "credit.limit_exceeded": "retry",  # after the limit was raised
+    "price.stale": "release",
+    "sku.unknown": "leave",
+    "order.too_late": "discard",
+    "order.not_found": "retry",
+    "order.not_cancellable": "discard",
+    "purchase.currency": "discard",
+    "purchase.not_recorded": "discard",
+    "shipment.over_ship": "discard",
+    "shipment.nothing_to_ship": "discard",
+}
 
 
 class Desk:
@@ -16,14 +29,14 @@ class Desk:
         self.left: dict[int, str] = {}
         self.known_strangers: set[str] = set()
 
-    async def visit(self, *, evening: bool) -> int:
+    async def visit(self) -> int:
         """Looks at every held and dead delivery; how many were moved."""
         desk = self.house.hub.desk
         rate, self.house.database.rate = self.house.database.rate, 0.0
         moved = 0
         self.left.clear()
         for row in await desk.list_deliveries(Filter(states=("held", "dead")), limit=PAGE):
-            answer = await self._answer(row, evening=evening)
+            answer = await self._answer(row)
             self.tell("desk:", row.id, row.event_type, row.subscriber, row.subject, row.state, row.code, "->", answer)
             chosen = Filter(ids=(row.id,))
             if answer == "retry":
@@ -37,30 +50,23 @@ class Desk:
         self.house.database.rate = rate
         return moved
 
-    async def _answer(self, row, *, evening: bool) -> str:
-        if row.state == "dead" and row.code != "purchase.not_recorded":
-            return "retry"
+    async def _answer(self, row) -> str:
+        answer = ANSWERS.get(row.code)
         match row.code:
             case "customer.unknown":
                 await self._introduce(row)
-                return "retry"
-            case "price.stale":
-                return "release"
             case "credit.limit_exceeded":
                 self.house.erp.out_of_credit.discard(row.subject)
-                return "retry"
-            case "sku.unknown":
-                return "retry" if self._cancelled(row.subject) else "leave"
-            case "order.too_late":
-                return "leave" if row.event_type == "order.cancelled" else "discard"
-            case "purchase.currency" | "purchase.not_recorded":
-                return "discard"
-            case "order.not_found":
-                return "retry"
-            case "shipment.over_ship" | "shipment.nothing_to_ship" | "order.not_cancellable":
-                return "discard"
+            case "sku.unknown" if self._cancelled(row.subject):
+                answer = "retry"
+            case "order.too_late" if row.event_type == "order.cancelled":
+                answer = "leave"
             case "commerce.refused" if row.event_type == "order.shipped" and self._cancelled(row.subject):
-                return "discard"
+                answer = "discard"
+            case code if row.state == "dead" and code != "purchase.not_recorded":
+                answer = "retry"
+        if answer is not None:
+            return answer
         what = f"{row.event_type} {row.subject} for {row.subscriber}: {row.code}: {row.message}"
         raise AssertionError(f"nobody knows what to do about {what}")
 

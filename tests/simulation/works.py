@@ -111,9 +111,7 @@ class Works(FakeErp):
 
     def _report(self, order_key, kind, change_id, **content) -> None:
         self.log.append(
-            ErpOrderChange(
-                order_key=order_key, kind=kind, change_id=change_id, occurred_at=self.clock.now(), **content
-            )
+            ErpOrderChange(order_key=order_key, kind=kind, change_id=change_id, occurred_at=self.clock.now(), **content)
         )
 
     # --- what happens in the plant
@@ -162,7 +160,10 @@ class Works(FakeErp):
     def waiting_shipments(self) -> list[tuple[str, dict]]:
         """Packed and not gone."""
         return [
-            (key, shipment) for key, made in self.shipments.items() for shipment in made if shipment["state"] == "packed"
+            (key, shipment)
+            for key, made in self.shipments.items()
+            for shipment in made
+            if shipment["state"] == "packed"
         ]
 
     def send(self, order_key, shipment) -> list[str]:

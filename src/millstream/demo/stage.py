@@ -146,6 +146,9 @@ base_url = "{self.store_url}"
 timeout_s = 4.0
 {store}
 
+[store.sources]
+EAST = "wh_east"
+
 [erp]
 kind = "tryton"
 name = "erp"

@@ -18,12 +18,13 @@ def order_key(store: str, store_view_id: str, number: str) -> str:
     """The hub's name for an order: opaque, `[A-Za-z0-9_-]{1,64}`, unique over stores and store views.
 
     An order number alone may repeat in two store views, so both go in. Characters that some system would refuse
-    are replaced, and a digest then keeps two such numbers apart.
+    are replaced, and a digest then keeps two such numbers apart; likewise where a hyphen inside a name could be
+    taken for the one between two names.
     """
     plain = f"{store}-{store_view_id}-{number}"
     safe = _KEY_UNSAFE.sub("_", plain)
-    if safe != plain or len(safe) > KEY_LENGTH_MAX:
-        digest = sha256(plain.encode()).hexdigest()[:10]
+    if safe != plain or len(safe) > KEY_LENGTH_MAX or "-" in store or "-" in store_view_id:
+        digest = sha256("\0".join((store, store_view_id, number)).encode()).hexdigest()[:10]
         safe = f"{safe[: KEY_LENGTH_MAX - 11]}-{digest}"
     return safe
 
@@ -44,8 +45,9 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     vat_id: str | None = None
 
     def fingerprint(self) -> str:
-        """Changes exactly when a carrier would deliver somewhere else, or to somebody else."""
-        return sha256(msgspec.json.encode(self)).hexdigest()[:16]
+        """Changes exactly when a carrier would deliver somewhere else, to somebody else, or call another number."""
+        label = msgspec.structs.replace(self, email=None, vat_id=None)
+        return sha256(msgspec.json.encode(label)).hexdigest()[:16]
 
 
 class Customer(msgspec.Struct, frozen=True, kw_only=True):

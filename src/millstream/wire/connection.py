@@ -85,7 +85,8 @@ class Connection:
         self._tap.note("call.started", system=self.system, operation=operation, key=key)
         started = perf_counter()
         status: int | None = None
-        outcome = "ok"
+        outcome = "interrupted"  # unless we get to the end of it
+        authorized: Request | None = None
         try:
             authorized = await self._auth.authorize(request, self._transport.send)
             response = await self._transport.send(authorized)
@@ -94,7 +95,8 @@ class Connection:
             if verdict is not None:
                 raise verdict
         except TransportError as error:
-            failure = self._lost(error, operation, key, repeatable)
+            # A lost answer to the question for a token says nothing about the request: that never left.
+            failure = self._lost(error, operation, key, repeatable or authorized is None)
             outcome = failure.code
             self._failed(failure)
             raise failure from error
@@ -107,6 +109,7 @@ class Connection:
             self.governor.succeeded()  # it answers, so it is up
             raise
         else:
+            outcome = "ok"
             self.governor.succeeded()
             return response
         finally:

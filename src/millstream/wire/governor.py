@@ -107,8 +107,8 @@ class Governor:
         """The other side does not. `after_s` is the delay it asked for: then the whole connection waits."""
         self._failures += 1
         if after_s is not None:
-            self._asked_until = self._clock.now() + timedelta(seconds=after_s)
             self._open(after_s)
+            self._asked_until = self._open_until
         elif self._open_until is not None:
             if not self.is_open:  # a probe; calls that left before the breaker opened are no news
                 self._cooldown_s = min(self._cooldown_s * 2, self._settings.breaker_cooldown_max_s)

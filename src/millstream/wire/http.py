@@ -7,6 +7,8 @@ import msgspec
 from yarl import URL
 
 BODY_MAX = 32 * 1024 * 1024  # a larger answer is refused: nobody sends that on purpose
+CHUNK = 64 * 1024
+CONNECT_TIMEOUT_S = 10.0
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +68,13 @@ class Transport(Protocol):
 
 
 async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
-    if (answer.content_length or 0) > BODY_MAX:
-        raise TransportError(f"answer larger than {BODY_MAX} bytes", sent=True)
-    body = await answer.read()
-    if len(body) > BODY_MAX:
-        raise TransportError(f"answer larger than {BODY_MAX} bytes", sent=True)
-    return body
+    """The body, read no further than the limit: what is sent small may unpack to anything."""
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(CHUNK):
+        body += chunk
+        if len(body) > BODY_MAX:
+            raise TransportError(f"answer larger than {BODY_MAX} bytes", sent=True)
+    return bytes(body)
 
 
 class AiohttpTransport:
@@ -98,14 +101,14 @@ class AiohttpTransport:
                 URL(request.url, encoded=True),  # sent exactly as signed
                 headers=request.headers,
                 data=request.body,
-                timeout=aiohttp.ClientTimeout(total=request.timeout_s),
+                timeout=aiohttp.ClientTimeout(total=request.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
                 allow_redirects=False,
             ) as answer:
                 body = await _read_capped(answer)
                 return Response(
                     status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=body
                 )
-        except aiohttp.ClientConnectorError as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TransportError(f"cannot connect: {error}", sent=False) from error
         except TimeoutError as error:
             raise TransportError(f"no answer within {request.timeout_s:g} s", sent=True) from error
