@@ -1,6 +1,7 @@
 """Names every adapter once and puts one process together."""
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,7 @@ from millstream.ports.connector import Connector
 from millstream.ports.erp import ErpPort
 from millstream.ports.tap import Tap
 from millstream.ports.world import World
-from millstream.settings import Settings
+from millstream.settings import Settings, SettingsError, spell_out
 from millstream.store.audit import AuditTrail
 from millstream.store.database import Database
 from millstream.store.desk import PostgresDesk
@@ -48,10 +49,6 @@ from millstream.wire.kit import WireKit
 CONNECTORS: Final[tuple[Connector, ...]] = (ADOBE_COMMERCE, TRYTON, SALESFORCE)
 SWEEP_S: Final = 15.0  # how often lanes are swept and the audit trail is sealed
 ERP_WRITER: Final = "erp"  # the subscriber whose flows write orders into the ERP
-
-
-class SettingsError(Exception):
-    """A setting is missing or wrong; the message says which and what to write."""
 
 
 def connector(kind: str, section: dict[str, Any]) -> Connector:
@@ -71,16 +68,23 @@ def open_port(kind: str, section: dict[str, Any], kit: WireKit) -> Any:
     """Checks a section's settings and opens its connector."""
     spec = connector(kind, section)
     section_name = {"commerce": "store"}.get(kind, kind)
-    own = {key: value for key, value in section.items() if key not in {"kind", "name"}}
+    own = {key: _from_environment(value) for key, value in section.items() if key not in {"kind", "name"}}
     try:
         settings = spec.settings.model_validate(own)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{section_name}.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-            for fault in error.errors(include_input=False, include_url=False)
-        )
+        faults = spell_out(error, spec.settings, section_name)
         raise SettingsError(f"{faults}. See docs/connectors/{spec.name}.md.") from None
     return spec.open(str(section.get("name") or spec.name), settings, kit)
+
+
+def _from_environment(value: Any) -> Any:
+    """A table or list set in the environment arrives as JSON text; everything else is what it is."""
+    if isinstance(value, str) and value[:1] in {"{", "["}:
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value
 
 
 class Runtime:
@@ -252,10 +256,13 @@ def _nothing() -> None:
 
 def web_app(runtime: Runtime) -> FastAPI:
     """The web edge of a process: doors and health."""
-    try:
-        doors = {name: DoorSettings.model_validate(section) for name, section in runtime.settings.doors.items()}
-    except ValidationError as error:
-        raise SettingsError(f"[doors]: {error}. See docs/operate/doors.md.") from None
+    doors = {}
+    for name, section in runtime.settings.doors.items():
+        try:
+            doors[name] = DoorSettings.model_validate(section)
+        except ValidationError as error:
+            faults = spell_out(error, DoorSettings, "doors", name)
+            raise SettingsError(f"{faults}. See docs/operate/doors.md.") from None
     return create_app(
         inbox=runtime.ledger,
         clock=runtime.world.clock,

@@ -1,21 +1,37 @@
 """What the merchant sets: `millstream.toml`, overridden by `MILLSTREAM_*` (nested with two underscores)."""
 
 import os
+import re
+from collections.abc import Iterable
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from tomllib import TOMLDecodeError
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
 
-CONFIG_VARIABLE = "MILLSTREAM_CONFIG"
-CONFIG_DEFAULT = "millstream.toml"
+PREFIX: Final = "MILLSTREAM_"
+CONFIG_VARIABLE: Final = "MILLSTREAM_CONFIG"
+CONFIG_DEFAULT: Final = "millstream.toml"
+GUIDE: Final = "docs/operate/settings.md"
+
+# Variables that are none of the settings: ours for tests, and those Kubernetes sets for a service of our name.
+_NO_SETTING: Final = re.compile(
+    r"MILLSTREAM_(CONFIG|TEST_DATABASE_URL|TRYTON_DIR|(\w+_)?SERVICE_\w+|(\w+_)?PORT_\d\w+)"
+)
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message says which and what to write, but no value: that may be secret."""
 
 
 class Section(BaseModel):
     """A table of the file; a name it does not know is a mistake, said at once."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class WorkerSection(Section):
@@ -55,9 +71,11 @@ class PolicySection(Section):
 class Settings(BaseSettings):
     """Everything. `store`, `erp`, `crm` each name a connector (`kind`) and carry its settings."""
 
-    model_config = SettingsConfigDict(env_prefix="MILLSTREAM_", env_nested_delimiter="__", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
 
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     """An external PostgreSQL 15 or newer. None: the embedded one in `data_dir`."""
     data_dir: Path = Path(".millstream")
     host: str = "127.0.0.1"
@@ -67,10 +85,10 @@ class Settings(BaseSettings):
     retry: RetrySection = RetrySection()
     poll: PollSection = PollSection()
     policy: PolicySection = PolicySection()
-    store: dict[str, Any] = {}
-    erp: dict[str, Any] = {}
-    crm: dict[str, Any] = {}
-    doors: dict[str, dict[str, Any]] = {}
+    store: dict[str, Any] = Field(default={}, repr=False)
+    erp: dict[str, Any] = Field(default={}, repr=False)
+    crm: dict[str, Any] = Field(default={}, repr=False)
+    doors: dict[str, dict[str, Any]] = Field(default={}, repr=False)
 
     @classmethod
     def settings_customise_sources(
@@ -88,3 +106,60 @@ class Settings(BaseSettings):
         if path.exists():
             sources.append(TomlConfigSettingsSource(settings_cls, toml_file=path))
         return tuple(sources)
+
+
+def read_settings() -> Settings:
+    """The settings of this process, from file and environment. Raises SettingsError."""
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path is not None and not Path(path).is_file():
+        raise SettingsError(f"{CONFIG_VARIABLE} names {path}, and there is no such file")
+    _refuse_unknown_variables()
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(f"{spell_out(error, Settings)}. See {GUIDE}.") from None
+    except TOMLDecodeError as error:
+        raise SettingsError(f"{path or CONFIG_DEFAULT} is no TOML: {error}") from None
+    except UnreadableVariableError as error:
+        raise SettingsError(
+            f"{error}. Set a section name by name, as MILLSTREAM_STORE__KIND, or as a JSON object. See {GUIDE}."
+        ) from None
+
+
+def _refuse_unknown_variables() -> None:
+    """A variable nobody reads is a mistake: a mistyped address would start another database in silence."""
+    for variable in sorted(name.upper() for name in os.environ):
+        name = variable.removeprefix(PREFIX).partition("__")[0].lower()
+        if variable.startswith(PREFIX) and name not in Settings.model_fields and not _NO_SETTING.fullmatch(variable):
+            likely = _did_you_mean(name, Settings.model_fields)
+            raise SettingsError(f"{variable} is set, and there is no setting {name}{likely}. See {GUIDE}.")
+
+
+def spell_out(error: ValidationError, model: type[BaseModel], *section: str) -> str:
+    """Every fault of an error as "setting (its name in the environment): what is wrong", without the values given."""
+    faults = []
+    for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        place = (*section, *(str(part) for part in fault["loc"]))
+        words = {"missing": "is missing", "extra_forbidden": "is not a setting"}.get(fault["type"], fault["msg"])
+        if fault["type"] == "extra_forbidden":
+            words += _did_you_mean(place[-1], _names_beside(model, fault["loc"]))
+        name, variable = ".".join(place), PREFIX + "__".join(place).upper()
+        faults.append(f"{name} ({variable}): {words.removeprefix('Value error, ')}")
+    return "; ".join(faults)
+
+
+def _names_beside(model: type[BaseModel], place: tuple[int | str, ...]) -> Iterable[str]:
+    for part in place[:-1]:
+        field = model.model_fields.get(str(part))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            return ()
+        model = field.annotation
+    return model.model_fields
+
+
+def _did_you_mean(name: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known are {', '.join(names)}" if names else ""

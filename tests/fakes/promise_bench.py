@@ -23,6 +23,7 @@ from millstream.wire.kit import WireKit
 
 Send = Callable[[Request], Awaitable[Response]]
 Fault = Callable[[Request, Send], Awaitable[Response]]
+Choice = Callable[[Request], bool]
 
 
 # --- faults: what may happen to one request ---------------------------------------------------------------------------
@@ -75,27 +76,37 @@ class Wire:
         self.requests: list[Request] = []
         self.answers: list[Response] = []
         self.played = 0
-        self._at: dict[int, Fault] = {}
-        self._always: tuple[Fault, Callable[[Request], bool]] | None = None
+        self._left = 0
+        self._once: tuple[Fault, Choice] | None = None
+        self._always: tuple[Fault, Choice] | None = None
 
-    def always(self, fault: Fault, *, only: Callable[[Request], bool] = lambda _request: True) -> None:
+    def always(self, fault: Fault, *, only: Choice = lambda _request: True) -> None:
         """Every request (that fits) meets this fault until `heal`."""
         self._always = (fault, only)
 
-    def at(self, nth: int, fault: Fault) -> None:
-        """The n-th request from now on, counted from 1, meets this fault."""
-        self._at[len(self.requests) + nth] = fault
+    def at(self, nth: int, fault: Fault, *, only: Choice = lambda _request: True) -> None:
+        """The n-th request (of those that fit) from now on, counted from 1, meets this fault."""
+        self._left = nth
+        self._once = (fault, only)
 
     def heal(self) -> None:
         """No more faults."""
-        self._at.clear()
-        self._always = None
+        self._once = self._always = None
+
+    def _fault(self, request: Request) -> Fault | None:
+        if self._once is not None and self._once[1](request):
+            self._left -= 1
+            if self._left == 0:
+                fault, _ = self._once
+                self._once = None
+                return fault
+        if self._always is not None and self._always[1](request):
+            return self._always[0]
+        return None
 
     async def send(self, request: Request) -> Response:
         self.requests.append(request)
-        fault = self._at.pop(len(self.requests), None)
-        if fault is None and self._always is not None and self._always[1](request):
-            fault = self._always[0]
+        fault = self._fault(request)
         await asyncio.sleep(0)
         if fault is None:
             answer = await self.inner.send(request)
@@ -191,6 +202,14 @@ class Bench(ABC):
     @abstractmethod
     async def effects(self, wanted: Any) -> int:
         """How often the system holds what the write wanted, counted past the connector."""
+
+    def may_have_an_effect(self, request: Request) -> bool:
+        """Which requests of the write are worth losing. All, unless the system is slow and some surely only read."""
+        return True
+
+    async def newest(self) -> Any:
+        """A cursor behind everything the feed holds before the test begins; None where it holds nothing."""
+        return None
 
     async def insert(self) -> str:
         """One more row for the feed; its name."""

@@ -17,7 +17,7 @@ from simulation.premises import FlakyDatabase, Premises
 from simulation.wishes import Shoppers
 
 DAY_S = 24 * 3600
-ORDERS = (40, 60)
+ORDERS = (40, 52)
 REST_STEPS_MAX = 2000
 WEATHER = {
     "calm": {},
@@ -99,15 +99,17 @@ class VirtualDay:
         """What happens when."""
         dice = self.dice
         plan: list[tuple[float, str, tuple]] = []
+        at = 0.0
         for number in range(dice.randint(*ORDERS)):
-            at = dice.uniform(0, DAY_S * 0.85)
+            in_a_burst = number and dice.random() < 0.35
+            at = at + dice.uniform(0, 15) if in_a_burst else dice.uniform(0, DAY_S * 0.85)
             plan.append((at, "order", (number,)))
             if dice.random() < 0.12:
                 plan.append((at + dice.expovariate(1 / 3000), "cancel", (number,)))
             moves = dice.choice((0, 0, 0, 0, 0, 1, 2))
             plan += [(at + dice.expovariate(1 / 2500), "move_house", (number,)) for _ in range(moves)]
             plan.append((at + dice.uniform(300, 7200), "pay", (number,)))
-        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(45)]
+        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(38)]
         plan += [(DAY_S * (n + 1) / 6, "desk_hour", ()) for n in range(5)]
         if self.faults:
             plan += [(dice.uniform(0, DAY_S), "weather", ()) for _ in range(10)]
@@ -126,14 +128,18 @@ class VirtualDay:
         while self.clock.now() < until:
             due = await self.next_due()
             step = (due - self.clock.now()).total_seconds() if due else DAY_S
-            step = max(step, self.dice.choice((1, 10, 60, 300)))
+            step = max(step, self.dice.choice((1, 10, 60, 400)))
             self.clock.advance(min(step, max((until - self.clock.now()).total_seconds(), 0.1)))
             await self.turn()
 
     async def turn(self) -> None:
-        """Hints and reports that have arrived are accepted, then one process works, sometimes both."""
+        """Hints and reports that have arrived are accepted, then one process works, or one after the other, or both."""
         await self.arrive(self.hints)
         await self.arrive(self.reports)
+        if self.dice.random() < 0.3:
+            for _ in range(await self.house.take_turns_at_once()):
+                self.bury()
+            return
         for process in self.dice.sample(self.house.processes, self.dice.choice((1, 1, 1, 2))):
             if not await self.house.take_turn(process):
                 self.bury()

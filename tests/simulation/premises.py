@@ -1,7 +1,9 @@
 """Two hub processes over one flaky database, the systems around them, and a clock that moves while they wait."""
 
+import asyncio
 from collections import Counter
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from random import Random
 
 import asyncpg
@@ -60,19 +62,39 @@ async def _as_it_is(connection) -> None:
 
 
 class SlowTransport(AsgiTransport):
-    """A call without an answer takes its time."""
+    """A call without an answer takes its time; while both processes work, any call may last some statements long.
 
-    def __init__(self, clock, **apps) -> None:
+    Waiting in line for the one database connection lets the others go on, in an order that the seed decides.
+    """
+
+    def __init__(self, clock, database, seed, **apps) -> None:
         super().__init__(**apps)
         self.clock = clock
+        self.database = database
+        self.dice = Random(f"transport {seed}")
+        self.both_at_work = False
+
+    async def sleep(self, seconds: float) -> None:
+        """How a sandbox is slow. While both work the clock stands: no lease may end that a heartbeat would keep."""
+        if not self.both_at_work:
+            self.clock.advance(seconds)
 
     async def send(self, request):
+        await self.dawdle()
         try:
             return await super().send(request)
         except TransportError as lost:
             if "timeout" in lost.reason:
-                self.clock.advance(TIMEOUT_S)
+                await self.sleep(TIMEOUT_S)
             raise
+        finally:
+            await self.dawdle()
+
+    async def dawdle(self) -> None:
+        if self.both_at_work and self.dice.random() < 0.15:
+            for _ in range(self.dice.choice((1, 3, 10, 25))):
+                async with self.database.connection() as connection:
+                    await connection.execute("select")
 
 
 class Journal:
@@ -99,25 +121,30 @@ class Process:
         self.tap = tap
 
 
+at_work: ContextVar[Process | None] = ContextVar("at_work", default=None)
+
+
 class Premises(House):
-    """Everything there is. `at_work` is the process whose turn it is."""
+    """Everything there is."""
 
     def __init__(self, database: FlakyDatabase, seed: int) -> None:
         self.seed = seed
         self.journal = Journal()
-        self.at_work: Process | None = None
         self.processes: list[Process] = []
         super().__init__(database, seed=seed)
         clock = self.world.clock
-        self.crm_app = create_crm(now=clock.now, faults=Faults(seed=seed, sleep=clock.sleep))
-        self.transport = SlowTransport(clock, shop=self.store_app, localhost=self.crm_app)
+        self.crm_app = create_crm(now=clock.now, faults=Faults(seed=seed))
+        self.transport = SlowTransport(clock, database, seed, shop=self.store_app, localhost=self.crm_app)
+        self.store_app.faults.sleep = self.crm_app.faults.sleep = self.transport.sleep
         self.erp = Works(self, clock, seed)
+        self.erp.dawdle = self.transport.dawdle
 
     def note(self, name, /, **facts) -> None:
         """The ERP in memory tells its steps to the process that called it."""
         self.journal.note(name, **facts)
-        if self.at_work is not None:
-            self.at_work.tap.note(name, **facts)
+        process = at_work.get()
+        if process is not None:
+            process.tap.note(name, **facts)
 
     def build(self):
         """Not before the systems stand: see `start`."""
@@ -150,7 +177,7 @@ class Premises(House):
 
     async def take_turn(self, process: Process) -> bool:
         """Polls and works until nothing is due. False: the process died on the way and is gone."""
-        before, self.at_work = self.at_work, process
+        turn = at_work.set(process)
         try:
             await process.hub.poller.poll_all()
             while await process.hub.worker.run_due():
@@ -161,8 +188,15 @@ class Premises(House):
         except Retry:
             pass  # the database was away; the worker looks again at its next turn
         finally:
-            self.at_work = before
+            at_work.reset(turn)
         return True
+
+    async def take_turns_at_once(self) -> int:
+        """All processes work side by side; how many died."""
+        self.transport.both_at_work = True
+        lived = await asyncio.gather(*(asyncio.create_task(self.take_turn(each)) for each in list(self.processes)))
+        self.transport.both_at_work = False
+        return lived.count(False)
 
     async def freeze(self, frozen: Process, other: Process) -> bool:
         """One works, then stands still past its lease before it can settle; the other does it again meanwhile."""
@@ -173,11 +207,10 @@ class Premises(House):
             ledger.settle = settle
             self.world.clock.advance(FROZEN_S)
             await self.take_turn(other)
-            self.at_work = frozen
             return await settle(attempt)
 
         ledger.settle = settle_late
-        self.at_work = frozen
+        turn = at_work.set(frozen)
         try:
             claimed = await ledger.claim(limit=1, subscribers=frozen.hub.routes.subscribers)
             for delivery in claimed:
@@ -189,5 +222,5 @@ class Premises(House):
             pass
         finally:
             ledger.settle = settle
-            self.at_work = None
+            at_work.reset(turn)
         return True

@@ -164,21 +164,18 @@ async def test_a_shopper_who_moves_back_while_the_change_is_unsettled_gets_the_g
 
 
 async def test_a_dollar_order_counts_what_the_store_counts_it_in_base_currency(house):
-    placed, key = await confirmed(house, ("VALVE-050", 1), currency="USD", tax_percent="8.875")
+    placed, key = await confirmed(house, ("VALVE-050", 2), currency="USD", tax_percent="8.875")
     order = (await house.sim("shop", "GET", f"orders/{placed['entity_id']}"))["order"]
     booked = await house.value("select base_total from sales_order where order_key = $1", key)
     assert booked == Decimal(str(order["base_grand_total"]))
 
 
 async def test_too_many_requests_at_the_crm_is_a_pause_and_no_refusal(house):
-    await house.sim("localhost", "POST", "faults", {"script": [{"kind": "429", "times": 2}]})
+    script = [{"kind": "429", "match": "* /services/data/*", "times": 2}]
+    await house.sim("localhost", "POST", "faults", {"script": script})
     await confirmed(house)
-    codes = await house.rows("select outcome, code from attempt where code is not null")
-    assert {(row["outcome"], row["code"]) for row in codes} <= {
-        ("retrying", "crm.too_busy"),
-        ("retrying", "breaker.open"),
-        ("retrying", "auth.token_unavailable"),
-    }
+    codes = await house.rows("select distinct outcome, code from attempt where code is not null")
+    assert codes == [{"outcome": "retrying", "code": "crm.too_busy"}]
     assert len(house.erp.orders) == 1
 
 

@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from fakes.house import House
+from millstream.domain.events import NewEvent
+from millstream.ports.desk import Filter
 
 
 @pytest.fixture
@@ -70,14 +72,45 @@ async def test_a_changed_plan_changes_the_date_everywhere_once(house):
     assert [str(row["ship_date"]) for row in dates] == ["2026-12-15", "2026-12-22"]
 
 
-async def test_the_poll_and_three_hints_of_one_order_place_it_once(house):
-    await house.place()
-    await house.hub.poller.poll_all()
-    for _ in range(3):
-        house.world.clock.advance(10)
-        await house.hub.poller.poll_all()
+def hint_of(house, store_order_id, source_id):
+    """As a door stores it."""
+    return NewEvent(
+        source="shop",
+        source_id=source_id,
+        type="order.hinted",
+        subject=f"shop-{store_order_id}",
+        occurred_at=house.world.clock.now(),
+        data={"store_order_id": store_order_id, "updated_at": None},
+    )
+
+
+async def test_an_order_whose_money_does_not_close_is_held_with_the_gap_and_goes_on_once_the_store_is_right(house):
+    placed = await house.place(("VALVE-050", 2))
+    order = house.store_app.shop.orders[placed["entity_id"]]
+    right = order["grand_total"]
+    order["grand_total"] = right + 0.01
+    await house.settle_down()
+    (held,) = await house.hub.desk.list_deliveries(Filter(states=("held",)), limit=5)
+    assert held.code == "totals.gap"
+    assert "194.81" in held.message
+    assert house.erp.creations == []
+    order["grand_total"] = right
+    await house.hub.desk.retry(Filter(ids=(held.id,)), actor="test")
     await house.settle_down()
     assert len(house.erp.creations) == 1
+
+
+async def test_the_poll_and_three_hints_of_one_order_place_it_once(house):
+    placed = await house.place()
+    number = str(placed["entity_id"])
+    for hint in (f"io/{number}-first", f"io/{number}-again", f"mageos/{number}/new"):
+        await house.hub.ledger.accept([hint_of(house, number, hint)])
+        await house.hub.worker.run_due()
+        await house.hub.poller.poll_all()
+        house.world.clock.advance(10)
+    await house.settle_down()
+    assert len(house.erp.creations) == 1
+    assert await house.value("select count(*) from event where type = 'order.hinted'") == 3
     assert await house.value("select count(*) from event where type = 'order.placed'") == 1
 
 
@@ -115,8 +148,6 @@ async def test_an_unknown_sku_holds_the_order_with_the_reason_and_a_retry_takes_
     assert "GHOST-1" in order["data"]
     PRICES["GHOST-1"] = "49.00"
     try:
-        from millstream.ports.desk import Filter
-
         await house.hub.desk.retry(Filter(ids=(held["id"],)), actor="test")
         await house.settle_down()
     finally:
@@ -131,8 +162,6 @@ async def test_an_unknown_customer_is_held_for_review_and_goes_on_once_the_crm_k
     assert held["fault_code"] == "customer.unknown"
     contact = {"LastName": "New", "Email": "new@buyer.example"}
     await house.sim("localhost", "POST", "seed", {"accounts": [{"Name": "New Buyer Ltd", "contacts": [contact]}]})
-    from millstream.ports.desk import Filter
-
     await house.hub.desk.retry(Filter(ids=(held["id"],)), actor="test")
     await house.settle_down()
     assert len(house.erp.creations) == 1

@@ -9,11 +9,11 @@ from decimal import Decimal
 
 import pytest
 
-from simulation.checkers import CHECKERS, complaints, key_of
+from simulation.checkers import CHECKERS, TOLD_DATE, complaints, key_of
 from simulation.day import VirtualDay
 from simulation.evidence import gather
 
-SEEDS = range(1, 33)
+SEEDS = range(1, 31)
 TWICE = 5  # the seed that is lived two times
 JUDGED = 3  # the seed whose remains are tampered with
 
@@ -82,7 +82,7 @@ def leave_out_that_it_is_packed(evidence):
 
 def invent_a_date(evidence):
     for one in _store_order(evidence, _shipped(evidence))["comments"]:
-        one["comment"] = one["comment"].replace("expected to ship on 2", "expected to ship on 1")
+        one["comment"] = TOLD_DATE.sub("expected to ship on 1 April 2030", one["comment"])
 
 
 def change_a_cent_in_the_crm(evidence):

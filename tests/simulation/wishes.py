@@ -21,6 +21,7 @@ class Shoppers:
         self.house = house
         self.dice = Random(f"shoppers {seed}")
         self.placed: dict[int, int] = {}
+        self.buyer = {"customer": 1}
 
     async def order(self, number: int) -> None:
         receipt = await self.house.sim("shop", "POST", "orders", self._wish(number))
@@ -49,7 +50,9 @@ class Shoppers:
 
     def _wish(self, number: int) -> dict:
         dice = self.dice
-        wish = self._buyer()
+        if self.dice.random() > 0.4:
+            self.buyer = self._buyer()
+        wish = dict(self.buyer)  # often the one who has just ordered orders again
         wish["lines"] = self._lines()
         if dice.random() < 0.15:
             wish["coupon"] = "SAVE10"

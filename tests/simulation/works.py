@@ -17,6 +17,10 @@ REPEATED = 2  # changes of the page before that each page reports again
 FAULTS = ("retry_before", "unknown_before", "conflict", "retry_after", "unknown_after")
 
 
+async def _at_once() -> None:
+    pass
+
+
 class Works(FakeErp):
     """An ERP with a warehouse. `promised` holds every date it ever gave away, `shipments` what left and what waits."""
 
@@ -29,6 +33,7 @@ class Works(FakeErp):
         self.promised: dict[str, list[date]] = {}
         self.shipments: dict[str, list[dict]] = {}
         self.moves = 0
+        self.dawdle = _at_once
 
     # --- how it fails
 
@@ -63,8 +68,10 @@ class Works(FakeErp):
             raise Reject("credit.limit_exceeded", f"order {order.number} exceeds the credit limit")
         if self.orders.get(order.key, {}).get("state") == "cancelled":
             raise Reject("erp.order_cancelled", f"order {order.number} was cancelled in the ERP")
+        await self.dawdle()
         answer = await super().place_order(order, customer_id=customer_id, key=key)
         self._promise(order.key, answer)
+        await self.dawdle()
         return answer
 
     async def cancel_order(self, order_key, *, reason, key):
@@ -73,7 +80,9 @@ class Works(FakeErp):
             return False
         if self.shipments.get(order_key):
             raise Reject("order.too_late", "the goods are packed")
+        await self.dawdle()
         self._step("cancel", key, lambda: self._cancel(order_key))
+        await self.dawdle()
         return True
 
     def _cancel(self, order_key) -> None:
@@ -90,6 +99,7 @@ class Works(FakeErp):
         if row["state"] == "cancelled" or (moves and self.shipments.get(order_key)):
             raise Reject("order.too_late", "the goods are packed or the order is cancelled")
         await super().change_address(order_key, ship_to, key=key)
+        await self.dawdle()
 
     def _schedule(self, line, row):
         plain = super()._schedule(line, row)

@@ -48,8 +48,10 @@ async def test_an_untouched_trail_verifies_and_counts_what_is_not_sealed_yet(dat
         "update audit set actor = 'nobody' where subject = 'a'",
         "update audit set detail = '{\"x\": 1}' where subject = 'b'",
         "delete from audit where subject = 'a'",
-        ("insert into audit (tx, at, actor, action, subject, detail) "
-        "select tx, now(), 'x', 'x', 'x', '{}' from audit where subject = 'a'"),
+        (
+            "insert into audit (id, at, actor, action, subject, detail) overriding system value "
+            "values (-1, now(), 'x', 'x', 'x', '{}')"
+        ),
         "update audit_seal set hash = 'x' where id = 1",
         "delete from audit_seal where id = 1",
     ],
@@ -69,6 +71,29 @@ async def test_a_row_of_a_transaction_that_commits_late_is_sealed_after_it_not_l
         assert await trail.seal() == 0
     assert await trail.seal() == 2
     assert (await trail.verify()).broken_seal is None
+
+
+async def test_a_transaction_that_fails_leaves_a_gap_that_disturbs_no_seal(database, trail):
+    await write(database, "a")
+    with pytest.raises(asyncpg.PostgresError):
+        async with database.transaction() as connection:
+            await connection.execute(
+                "insert into audit (at, actor, action, subject, detail) values (now(), 'me', 'did', 'lost', '{}')"
+            )
+            await connection.execute("select no_such_column")
+    await write(database, "b")
+    assert await trail.seal() == 2
+    assert (await trail.verify()).broken_seal is None
+
+
+async def test_a_trail_moved_to_a_younger_cluster_goes_on_and_verifies(database, trail):
+    """After dump and restore, transaction numbers start anew; the chain goes by row ids and does not notice."""
+    await sealed(database, trail)
+    elsewhere = AuditTrail(database, world=ManualWorld())
+    elsewhere._horizon = (4, "18446744073709551000")  # as remembered from a cluster with far higher numbers
+    await write(database, "e")
+    assert await elsewhere.seal() == 2
+    assert (await elsewhere.verify()).broken_seal is None
 
 
 async def test_postgresql_refuses_to_alter_the_trail(database):

@@ -25,7 +25,7 @@ def test_equal_amounts_are_equal_however_many_zeros_they_are_written_with():
 
 
 @pytest.mark.parametrize(
-    "combine", [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a < b, lambda a, b: a > b, lambda a, b: max(a, b)]
+    "combine", [lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a < b, lambda a, b: a > b, max]
 )
 def test_two_currencies_cannot_be_combined(combine):
     with pytest.raises(CurrencyMismatchError, match=r"(EUR and USD|USD and EUR) cannot be combined"):

@@ -15,6 +15,7 @@ from millstream.wire.http import Response, TransportError
 
 LOGIN = answer("04_login_ok")
 EMPTY = result([])
+NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
 def error_of(name):
@@ -92,7 +93,7 @@ def test_an_unknown_model_is_a_server_error():
     ],
 )
 def test_each_status_means_what_the_caller_does_next(status, kind, code):
-    failure = failure_of_status(Response(status=status, headers={"retry-after": "7"}))
+    failure = failure_of_status(Response(status=status, headers={"retry-after": "7"}), NOW)
     assert isinstance(failure, kind)
     assert failure.code == code
     if kind is Retry:
@@ -100,9 +101,9 @@ def test_each_status_means_what_the_caller_does_next(status, kind, code):
 
 
 def test_recorded_statuses_are_in_the_table():
-    assert failure_of_status(answer("91_err_forbidden_method")).code == "erp.method_forbidden"
-    assert failure_of_status(answer("96_err_no_context")).code == "erp.bad_request"
-    assert isinstance(failure_of_status(answer("07_bad_session")), AuthExpired)
+    assert failure_of_status(answer("91_err_forbidden_method"), NOW).code == "erp.method_forbidden"
+    assert failure_of_status(answer("96_err_no_context"), NOW).code == "erp.bad_request"
+    assert isinstance(failure_of_status(answer("07_bad_session"), NOW), AuthExpired)
 
 
 async def test_the_session_is_opened_once_and_put_on_every_call():

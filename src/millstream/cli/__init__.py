@@ -3,12 +3,11 @@
 import sys
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
-from millstream.bootstrap import SettingsError
 from millstream.cli import audit, deliveries, demo, doctor, orders, serve
 from millstream.domain.errors import Failure
+from millstream.settings import SettingsError
 
 app = typer.Typer(
     name="millstream",
@@ -30,7 +29,7 @@ def main() -> None:
     """Runs the command line; an error becomes one line on stderr and exit code 2."""
     try:
         app()
-    except (SettingsError, ValidationError) as error:
+    except SettingsError as error:
         _refuse("settings", str(error))
     except Failure as failure:
         _refuse(failure.code, failure.message)

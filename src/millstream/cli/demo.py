@@ -43,7 +43,9 @@ def demo(
 
 async def _demo(folder: Path, *, orders: int, every: float, seed: int, once: bool, json_file: Path | None) -> int:
     started = time.monotonic()
-    stage = Stage(folder, say=lambda line: console.print(f"[dim]{time.monotonic() - started:6.1f} s[/] {line}", soft_wrap=True))
+    stage = Stage(
+        folder, say=lambda line: console.print(f"[dim]{time.monotonic() - started:6.1f} s[/] {line}", soft_wrap=True)
+    )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

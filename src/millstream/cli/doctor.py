@@ -9,12 +9,12 @@ from millstream.bootstrap import Runtime, open_database
 from millstream.cli.session import console
 from millstream.domain.errors import Retry
 from millstream.ports.finding import Finding
-from millstream.settings import Settings
+from millstream.settings import Settings, read_settings
 
 
 def doctor() -> None:
     """Checks the database and every connection; exit code 1 if something is red."""
-    raise typer.Exit(asyncio.run(_examine(Settings())))
+    raise typer.Exit(asyncio.run(_examine(read_settings())))
 
 
 async def _examine(settings: Settings) -> int:

@@ -12,7 +12,7 @@ import uvicorn
 
 from millstream.bootstrap import Runtime, open_database, web_app
 from millstream.cli.session import console
-from millstream.settings import Settings
+from millstream.settings import Settings, read_settings
 
 
 class WebServer(uvicorn.Server):
@@ -28,12 +28,12 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Also work; off when `millstream work` runs beside it.")] = True,
 ) -> None:
     """The web edge, with a worker in the same process unless told otherwise."""
-    asyncio.run(_run(Settings(), web=True, worker=worker))
+    asyncio.run(_run(read_settings(), web=True, worker=worker))
 
 
 def work() -> None:
     """A worker without the web edge. Start as many as you like, on as many machines as you like."""
-    asyncio.run(_run(Settings(), web=False, worker=True))
+    asyncio.run(_run(read_settings(), web=False, worker=True))
 
 
 async def _run(settings: Settings, *, web: bool, worker: bool) -> None:

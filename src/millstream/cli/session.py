@@ -12,7 +12,7 @@ from rich.console import Console
 from millstream.bootstrap import open_database
 from millstream.engine.world import SystemWorld
 from millstream.flows.order_to_erp import WAIVABLE
-from millstream.settings import Settings
+from millstream.settings import read_settings
 from millstream.store.audit import AuditTrail
 from millstream.store.database import Database
 from millstream.store.desk import PostgresDesk
@@ -35,7 +35,7 @@ class Session:
 @asynccontextmanager
 async def session() -> AsyncIterator[Session]:
     """Opens the database the settings name, starting the embedded one if it does not run."""
-    opened = await open_database(Settings())
+    opened = await open_database(read_settings())
     try:
         yield Session(opened.database)
     finally:

@@ -24,7 +24,7 @@ def order_key(store: str, store_view_id: str, number: str) -> str:
     plain = f"{store}-{store_view_id}-{number}"
     safe = _KEY_UNSAFE.sub("_", plain)
     if safe != plain or len(safe) > KEY_LENGTH_MAX or "-" in store or "-" in store_view_id:
-        digest = sha256("\0".join((store, store_view_id, number)).encode()).hexdigest()[:10]
+        digest = sha256(f"{store}\0{store_view_id}\0{number}".encode()).hexdigest()[:10]
         safe = f"{safe[: KEY_LENGTH_MAX - 11]}-{digest}"
     return safe
 
@@ -64,6 +64,12 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     def external_id(self) -> str:
         """The id this customer has in the store's crosswalk: the account, or the guest's e-mail in lower case."""
         return self.store_customer_id or f"guest:{self.email.strip().lower()}"
+
+    @property
+    def masked_email(self) -> str:
+        """Enough of the e-mail to recognise it in a message, not enough to write to it."""
+        name, _, domain = self.email.partition("@")
+        return f"{name[:2]}…@{domain}"
 
 
 class LineOption(msgspec.Struct, frozen=True, kw_only=True):

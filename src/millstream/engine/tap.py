@@ -12,6 +12,7 @@ from millstream.ports.tap import Tap
 _LOUD: Final = {
     "delivery.crashed": logging.ERROR,
     "poll.crashed": logging.ERROR,
+    "worker.heartbeat_failed": logging.ERROR,
     "lane.was_asleep": logging.ERROR,
     "poll.failed": logging.WARNING,
     "worker.ledger_unreachable": logging.WARNING,
@@ -35,7 +36,8 @@ class LogTap:
         """See Tap."""
         level = _LOUD.get(name, logging.DEBUG)
         if name == "delivery.settled" and facts.get("code"):
-            level = logging.WARNING
+            # What is tried again mends itself; what is held or dead waits for somebody.
+            level = logging.INFO if facts.get("state") == "retrying" else logging.WARNING
         if not self._log.isEnabledFor(level):
             return
         bug = facts.pop("bug", None)

@@ -125,6 +125,8 @@ class Worker:
                     await self._ledger.extend_leases(sorted(self._running))
                 except Retry as failure:
                     self._tap.note("worker.ledger_unreachable", message=failure.message)
+                except Exception as bug:  # noqa: BLE001 - without a heartbeat others would do again what runs here
+                    self._tap.note("worker.heartbeat_failed", error=f"{type(bug).__name__}: {bug}", bug=bug)
 
     async def _drain(self) -> None:
         if self._running:

@@ -94,7 +94,7 @@ async def known_customer(order: SalesOrder, hub: Hub) -> tuple[str, tuple[Link, 
         if hub.policy.unknown_customer != "create":
             raise Reject(
                 "customer.unknown",
-                f"No account in {hub.crm.name} has the e-mail of {customer.name} ({masked(customer.email)}). "
+                f"No account in {hub.crm.name} has the e-mail of {customer.name} ({customer.masked_email}). "
                 'Create or correct the account there, then retry; or set unknown_customer = "create".',
                 field="customer",
             )
@@ -115,12 +115,6 @@ async def known_customer(order: SalesOrder, hub: Hub) -> tuple[str, tuple[Link, 
 def new_customer_id(store: str, customer: Customer) -> str:
     """Derived from who it is, so that two orders of a new customer arriving together agree on it."""
     return "C-" + sha256(f"{store}|{customer.external_id}".encode()).hexdigest()[:20]
-
-
-def masked(email: str) -> str:
-    """Enough of an e-mail to recognise it, not enough to write to it."""
-    name, _, domain = email.partition("@")
-    return f"{name[:2]}…@{domain}"
 
 
 async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery, hub: Hub) -> None:

@@ -12,7 +12,8 @@ from millstream.store.database import Database
 
 SEAL_LOCK: Final = 7_305_012
 GENESIS: Final = sha256(b"millstream audit trail").digest()
-SEAL_ROWS_MAX: Final = 20_000  # more than any one transaction writes (see desk.BULK_MAX)
+SEAL_ROWS_MAX: Final = 20_000
+BEFORE_ALL: Final = -(2**63)  # not 0: a row slipped in under any id must be under a seal
 
 _SQL: Final = sql.load("audit")
 
@@ -33,26 +34,40 @@ class AuditTrail:
     def __init__(self, database: Database, *, world: World) -> None:
         self._database = database
         self._world = world
+        self._horizon = (0, "0")  # a newest row and what lay beyond it, seen earlier and not settled then
 
     async def seal(self) -> int:
-        """Seals what is committed and not sealed yet; returns how many rows. One sealer at a time, the others skip."""
+        """Seals what is committed and final; returns how many rows. One sealer at a time, the others skip.
+
+        A row is final once every transaction that was under way when it was first seen is over: only those could
+        still bring a row with a lower id. Usually that is at once; else the next call seals it.
+        """
         async with self._database.transaction() as connection:
             if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", SEAL_LOCK):
                 return 0
-            previous, upto = await _last_seal(connection)
-            rows = await connection.fetch(_SQL["unsealed"], upto, SEAL_ROWS_MAX)
-            rows = _whole_transactions(rows)
+            final = await self._final_id(connection)
+            previous, after = await _last_seal(connection)
+            rows = await connection.fetch(_SQL["unsealed"], after, final, SEAL_ROWS_MAX)
             if not rows:
                 return 0
             await connection.execute(
                 _SQL["insert_seal"],
-                rows[-1]["tx"],
+                rows[-1]["id"],
                 len(rows),
                 previous,
                 chain(previous, [row["line"] for row in rows]),
                 self._world.clock.now(),
             )
             return len(rows)
+
+    async def _final_id(self, connection: Any) -> int:
+        """The highest id below which no row can appear any more. Kept in memory: a restart just looks again."""
+        seen = await connection.fetchrow(_SQL["horizon"])
+        for newest, beyond in ((seen["newest"], seen["beyond"]), self._horizon):
+            if await connection.fetchval(_SQL["is_settled"], beyond):
+                self._horizon = (seen["newest"], seen["beyond"])
+                return int(newest)
+        return 0
 
     async def verify(self) -> Verdict:
         """Recomputes every seal from the rows as they are now."""
@@ -61,7 +76,7 @@ class AuditTrail:
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             seals = await connection.fetch(_SQL["seals"])
-            previous, after, counted = GENESIS, "0", 0
+            previous, after, counted = GENESIS, BEFORE_ALL, 0
             for seal in seals:
                 lines = [row["line"] for row in await connection.fetch(_SQL["sealed"], after, seal["upto"])]
                 fault = _fault(seal, previous, lines)
@@ -90,13 +105,6 @@ def _fault(seal: Any, previous: bytes, lines: Sequence[str]) -> str:
     return ""
 
 
-async def _last_seal(connection: Any) -> tuple[bytes, str]:
+async def _last_seal(connection: Any) -> tuple[bytes, int]:
     row = await connection.fetchrow(_SQL["last_seal"])
-    return (GENESIS, "0") if row is None else (row["hash"], row["upto"])
-
-
-def _whole_transactions(rows: Sequence[Any]) -> Sequence[Any]:
-    """A full page may end inside a transaction: that one is left for the next seal, unless it is all there is."""
-    if len(rows) < SEAL_ROWS_MAX or rows[0]["tx"] == rows[-1]["tx"]:
-        return rows
-    return [row for row in rows if row["tx"] != rows[-1]["tx"]]
+    return (GENESIS, BEFORE_ALL) if row is None else (row["hash"], row["upto"])

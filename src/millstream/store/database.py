@@ -19,15 +19,14 @@ _GONE = (
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # a connection that broke in the middle of an answer
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.OperatorInterventionError,  # shut down, starting up, a query or session ended by somebody
+    asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
+    asyncpg.ReadOnlySQLTransactionError,  # a standby on its way to become the primary
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
-    asyncpg.QueryCanceledError,
     TimeoutError,
 )
+_REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 
 async def _keep_session(_connection: Any) -> None:
@@ -43,6 +42,12 @@ def database_failures() -> Iterator[None]:
         raise Retry(
             "store.unavailable",
             f"PostgreSQL does not answer ({type(error).__name__}); nothing was written",
+            log=str(error),
+        ) from error
+    except _REFUSED as error:
+        raise Retry(
+            "store.refused",
+            f"PostgreSQL refuses the connection: {error}. Check database_url (MILLSTREAM_DATABASE_URL)",
             log=str(error),
         ) from error
 

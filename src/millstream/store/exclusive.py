@@ -35,12 +35,12 @@ class ExclusiveRole:
             if await connection.fetchval("select pg_try_advisory_lock($1)", self._key):
                 self._connection = connection
                 self._tap.note("role.taken", role=self.role)
-                return True
-            await connection.close()
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            if connection is not None:
+            pass  # the next try may find it well
+        finally:
+            if connection is not None and connection is not self._connection:
                 connection.terminate()
-        return False
+        return self.held
 
     async def keep(self, *, every_s: float = 2.0) -> None:
         """Tries until cancelled; then gives the role back."""

@@ -51,6 +51,7 @@ class GroupCommit(Generic[Item, Result]):
     async def _write_batch(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._write([item for item, _ in batch])
+            answered = list(zip(batch, results, strict=True))
         except Conflict as conflict:
             if len(batch) == 1:
                 _fail(batch, conflict)
@@ -60,7 +61,7 @@ class GroupCommit(Generic[Item, Result]):
         except BaseException as error:  # noqa: BLE001 - the callers must hear of it, whatever it is
             _fail(batch, error)
         else:
-            for (_, future), result in zip(batch, results, strict=True):
+            for (_, future), result in answered:
                 if not future.done():
                     future.set_result(result)
 

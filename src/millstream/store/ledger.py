@@ -142,9 +142,10 @@ class PostgresLedger:
     async def claim_task(self, name: str, *, every_s: float) -> tuple[bool, dict[str, Any] | None]:
         """See Schedule."""
         now = self._world.clock.now()
-        lease = now + max(self._lease, timedelta(seconds=every_s))
+        next_turn = now + timedelta(seconds=every_s)
+        lease = max(now + self._lease, next_turn)
         async with self._database.transaction() as connection:
-            row = await connection.fetchrow(_SQL["claim_task"], name, now, lease, self._worker)
+            row = await connection.fetchrow(_SQL["claim_task"], name, now, lease, self._worker, next_turn)
         if row is None:
             return False, None
         return True, None if row["cursor"] is None else msgspec.json.decode(row["cursor"])

@@ -44,7 +44,14 @@ class AdobeCommerceBench(Bench):
     optional = frozenset(
         {
             *("billing_address_id", "customer_group_id", "email_sent", "is_virtual", "protect_code", "quote_id"),
-            *("remote_ip", "store_name", "total_item_count", "weight", "payment_authorization_amount", "status_histories"),
+            *(
+                "remote_ip",
+                "store_name",
+                "total_item_count",
+                "weight",
+                "payment_authorization_amount",
+                "status_histories",
+            ),
         }
     )
     store: dict = {}
@@ -98,7 +105,9 @@ class AdobeCommerceBench(Bench):
         return await port.ship(wanted.order, wanted.shipment, notify=True, key=wanted.key, again=again)
 
     async def effects(self, wanted):
-        mine = [each for each in self.app.shop.shipments.values() if str(each["order_id"]) == wanted.order.store_order_id]
+        mine = [
+            each for each in self.app.shop.shipments.values() if str(each["order_id"]) == wanted.order.store_order_id
+        ]
         tracks = [track for each in mine for track in each["tracks"]]
         mails = [mail for mail in self.app.shop.emails if self._is_about(mail, wanted)]
         return max(len(mine), len(tracks), len(mails))

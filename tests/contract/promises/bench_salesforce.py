@@ -54,7 +54,7 @@ class SalesforceBench(Bench):
         return {"login_url": BASE, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
     async def read(self, port):
-        return (await port.find_customer(customer())).crm_id
+        return await port.find_customer(customer())
 
     async def wanted(self, n):
         return Recorded(f"order/main-1-{n}/purchase", purchase(order_key=f"main-1-{n}", order_number=f"{n}"))
@@ -75,6 +75,6 @@ class SalesforceBench(Bench):
     async def stale_write(self, port):
         conflict = Response(status=412, body=b"")
         self.wire.always(answers(conflict), only=lambda request: request.method == "PATCH")
-        other = customer(email="berta@borealis.example")
+        other = customer(email="tom@tiny-plumbing.example")
         found = await port.find_customer(other)
         return await port.adopt_customer(found.crm_id, hub_id="another-hub-id", key="adopt-2")

@@ -12,5 +12,12 @@ SPEC = Connector(
     title="Salesforce",
     settings=SalesforceSettings,
     open=Salesforce,
-    capabilities=("customers", "purchases", "lifetime value", "purchase events", "delivery progress"),
+    capabilities=(
+        "customers",
+        "purchases",
+        "lifetime value",
+        "purchase events",
+        "delivery progress",
+        "refuses stale writes",
+    ),
 )

@@ -1,6 +1,7 @@
 """The REST resources of one org, as calls that answer or raise the hub's failures."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from millstream.wire.connection import AuthExpired
 from millstream.wire.governor import GovernorSettings
 from millstream.wire.http import Request, Response
 from millstream.wire.kit import WireKit
+from millstream.wire.misread import reading
 from millstream.wire.retry_after import retry_after_s
 
 PAGES_MAX: Final = 50  # of 2,000 rows
@@ -122,11 +124,16 @@ class Api:
         path = f"/query?q={quote(soql, safe='')}"
         for _ in range(PAGES_MAX):
             answer = (await self.call("GET", path, operation=operation)).body
-            rows.extend(answer["records"])
-            if answer["done"]:
-                return rows
-            path = str(answer["nextRecordsUrl"]).removeprefix(self._root)
+            with self.reading(operation):
+                rows.extend(objects_in(answer["records"]))
+                if answer["done"]:
+                    return rows
+                path = str(answer["nextRecordsUrl"]).removeprefix(self._root)
         raise Reject("crm.too_many_rows", f"{self.system}: {operation}: more than {PAGES_MAX} pages of records")
+
+    def reading(self, operation: str) -> AbstractContextManager[None]:
+        """Put around the reading of an answer: one of another shape is a Retry("crm.unreadable"), not a crash."""
+        return reading(self.system, operation, code="crm.unreadable")
 
     def _part(self, part: Part) -> Json:
         raw: Json = {"method": part.method, "url": self._root + part.path, "referenceId": part.name}
@@ -179,6 +186,13 @@ class Api:
         raise self.interpreter.failure(errors[0], doing=operation)
 
 
+def objects_in(rows: Any) -> list[Json]:
+    """The records of an answer. Raises TypeError for anything else."""
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise TypeError(f"{type(rows).__name__} in place of records")
+    return rows
+
+
 def segment(value: str) -> str:
     """One path segment, percent-encoded."""
     return quote(value, safe="")
@@ -204,4 +218,4 @@ def _decoded(response: Response) -> Any:
 def _parts(response: Response) -> list[Json]:
     body = _decoded(response)
     parts = body.get("compositeResponse") if isinstance(body, dict) else None
-    return [part for part in parts or [] if isinstance(part, dict)]
+    return [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []

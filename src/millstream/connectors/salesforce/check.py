@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from millstream.connectors.salesforce.api import Api
+from millstream.connectors.salesforce.api import Api, objects_in
 from millstream.connectors.salesforce.mapping import EVENT_FIELDS, Json, quoted, select
 from millstream.connectors.salesforce.settings import Fields, SalesforceSettings
 from millstream.domain.errors import Failure
@@ -57,10 +57,11 @@ async def _budget(api: Api) -> Finding:
     what = "sign-in and API budget"
     try:
         answer = await api.call("GET", "/limits", operation="check.limits")
+        with api.reading("check.limits"):
+            daily = answer.body.get("DailyApiRequests") or {}
+            most, left = int(daily.get("Max", 0)), int(daily.get("Remaining", 0))
     except Failure as failure:
         return _failed(what, failure)
-    daily = (answer.body or {}).get("DailyApiRequests") or {}
-    most, left = int(daily.get("Max", 0)), int(daily.get("Remaining", 0))
     detail = f"signed in; {left} of {most} API calls left for these 24 hours"
     low = most > 0 and (most - left) * 100 // most >= BUDGET_WARN_PERCENT
     fix = "find what uses the budget (Setup > Company Information), or buy API calls" if low else ""
@@ -70,11 +71,12 @@ async def _budget(api: Api) -> Finding:
 async def _object(api: Api, sobject: str, names: Sequence[str], key: str | None) -> list[Finding]:
     try:
         answer = await api.call("GET", f"/sobjects/{sobject}/describe", operation="check.describe", expect=ABSENT)
+        if answer.error is not None:
+            return [Finding(what=sobject, ok=False, detail="the object is not there", fix=_make_object(sobject))]
+        with api.reading("check.describe"):
+            described = {str(field["name"]).lower(): field for field in objects_in(answer.body["fields"])}
     except Failure as failure:
         return [_failed(sobject, failure)]
-    if answer.error is not None:
-        return [Finding(what=sobject, ok=False, detail="the object is not there", fix=_make_object(sobject))]
-    described = {str(field["name"]).lower(): field for field in answer.body["fields"]}
     findings = [_field(sobject, name, described.get(name.lower())) for name in names if name]
     if key is not None and key.lower() in described:
         findings.append(_key(sobject, key, described[key.lower()]))

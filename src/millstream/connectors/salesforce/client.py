@@ -45,7 +45,9 @@ class Salesforce:
         """See CrmPort. The e-mail of a contact decides; a like name or VAT number is never enough."""
         if customer.email.strip():
             query = mapping.contacts_by_email(customer.email, self._fields)
-            accounts = mapping.accounts_of(await self._api.query(query, operation="customer.find"), self._fields)
+            contacts = await self._api.query(query, operation="customer.find")
+            with self._api.reading("customer.find"):
+                accounts = mapping.accounts_of(contacts, self._fields)
             if len(accounts) == 1:
                 return accounts[0]
             if accounts:
@@ -56,8 +58,8 @@ class Salesforce:
     def _ambiguous(self, customer: Customer, accounts: Sequence[CrmCustomer]) -> Reject:
         named = "; ".join(f"{account.name} ({account.crm_id})" for account in accounts[:5])
         text = (
-            f"{self.name}: contacts with the e-mail {customer.email} belong to {len(accounts)} accounts: {named}. "
-            "Merge the accounts or the contacts, or link the customer to one of them by hand"
+            f"{self.name}: contacts with the e-mail {customer.masked_email} belong to {len(accounts)} accounts: {named}. "
+            "Merge the accounts or the contacts, then retry"
         )
         return Reject("customer.ambiguous", text, field="customer.email")
 
@@ -68,12 +70,13 @@ class Salesforce:
         found = await self._api.query(query, operation="customer.similar")
         if not found:
             return
-        named = [f"{row['Name']} ({row['Id']})" for row in found]
+        with self._api.reading("customer.similar"):
+            named = [f"{row['Name']} ({row['Id']})" for row in found]
         self._tap.note("crm.customer_similar", system=self.name, accounts=named)
         if self._settings.similar_accounts == "hold":
             text = (
-                f"{self.name}: nobody has the e-mail {customer.email}, but these accounts look like the firm: "
-                f"{'; '.join(named)}. Add a contact with this e-mail to the right one, or link the customer by hand"
+                f"{self.name}: nobody has the e-mail {customer.masked_email}, but these accounts look like the firm: "
+                f"{'; '.join(named)}. Add a contact with this e-mail to the right one, then retry"
             )
             raise Reject("customer.similar", text, field="customer.company")
 
@@ -85,7 +88,8 @@ class Salesforce:
             read = await self._api.call("GET", f"{path}?fields={fields}", operation="account.read", expect=GONE)
             if read.error is not None:
                 raise self._gone(crm_id, read.error)
-            carried = read.body.get(self._fields.account_key)
+            with self._api.reading("account.read"):
+                carried = read.body.get(self._fields.account_key)
             if carried:
                 return str(carried)
             tag = read.headers.get("etag")
@@ -122,12 +126,14 @@ class Salesforce:
             expect=frozenset({"DUPLICATE_VALUE"}),
         )
         if made.error is None:
-            return str(made.body["account"]["id"])
+            with self._api.reading("customer.create"):
+                return str(made.body["account"]["id"])
         path = f"/sobjects/Account/{self._fields.account_key}/{segment(hub_id)}?fields=Id"
         found = await self._api.call("GET", path, operation="account.read", expect=GONE)
         if found.error is not None:
             raise self._api.interpreter.failure(made.error, doing="customer.create")
-        return str(found.body["Id"])
+        with self._api.reading("account.read"):
+            return str(found.body["Id"])
 
     # --- purchases
 
@@ -175,7 +181,8 @@ class Salesforce:
             raise Retry(
                 "crm.order_vanished", f"{self.name}: order {purchase.order_key} is refused as there, yet not found"
             )
-        order_id, is_draft = str(found[0]["Id"]), str(found[0]["StatusCode"]).startswith("D")
+        with self._api.reading("purchase.read"):
+            order_id, is_draft = str(found[0]["Id"]), str(found[0]["StatusCode"]).startswith("D")
         missing = await self._missing_rows(order_id, plan)
         if missing and not is_draft:
             self._tap.note("crm.lines_locked", system=self.name, order_key=purchase.order_key, lines=len(missing))

@@ -123,7 +123,7 @@ def read_errors(response: Response) -> tuple[ApiError, ...]:
     if response.status == 412:  # its body is not the same everywhere
         return (ApiError(code="PRECONDITION_FAILED", message="the record changed meanwhile"),)
     if response.status == 300:
-        return (ApiError(code="MULTIPLE_CHOICES", message=", ".join(map(str, body or []))),)
+        return (ApiError(code="MULTIPLE_CHOICES", message=", ".join(map(str, _listed(body)))),)
     return _from_body(body) or (ApiError(code=f"HTTP_{response.status}", message=_excerpt(response)),)
 
 
@@ -139,7 +139,8 @@ def read_composite_errors(parts: Sequence[dict[str, Any]]) -> tuple[ApiError, ..
 
 def _part_errors(part: dict[str, Any]) -> tuple[ApiError, ...]:
     errors = _from_body(part.get("body"))
-    status = int(part.get("httpStatusCode", 500))
+    status = part.get("httpStatusCode")
+    status = status if isinstance(status, int) else 500
     if not errors and status >= 300:
         return (ApiError(code=f"HTTP_{status}", message=""),)
     return errors
@@ -155,7 +156,7 @@ def _from_body(body: Any) -> tuple[ApiError, ...]:
         if "errorCode" in row:
             errors.append(_error(row))
         elif row.get("success") is False:
-            errors.extend(_error(one) for one in row.get("errors") or [{}])
+            errors.extend(_error(one) for one in _listed(row.get("errors")) or [{}] if isinstance(one, dict))
     return tuple(errors)
 
 
@@ -163,8 +164,12 @@ def _error(raw: dict[str, Any]) -> ApiError:
     return ApiError(
         code=str(raw.get("errorCode") or raw.get("statusCode") or "UNKNOWN"),
         message=str(raw.get("message", ""))[:MESSAGE_LENGTH_MAX],
-        fields=tuple(map(str, raw.get("fields") or ())),
+        fields=tuple(map(str, _listed(raw.get("fields")))),
     )
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _excerpt(response: Response) -> str:

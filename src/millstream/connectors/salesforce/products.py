@@ -39,14 +39,17 @@ class Products:
 
     async def _ask(self, codes: list[str], currency: str) -> dict[str, PricebookEntry | None]:
         rows = await self._api.query(pricebook_entries(codes, self._settings, currency), operation="products.find")
-        # A product code is not unique in Salesforce: the oldest entry wins, always the same one.
-        by_code = {_code(row): row for row in reversed(rows)}
+        with self._api.reading("products.find"):
+            # A product code is not unique in Salesforce: the oldest entry wins, always the same one.
+            by_code = {
+                _code(row): PricebookEntry(id=str(row["Id"]), pricebook_id=str(row["Pricebook2Id"]))
+                for row in reversed(rows)
+            }
         found: dict[str, PricebookEntry | None] = {}
         for code in codes:
-            row = by_code.get(code)
-            found[code] = None if row is None else PricebookEntry(id=row["Id"], pricebook_id=row["Pricebook2Id"])
+            found[code] = by_code.get(code)
             ttl_s = self._settings.products_ttl_s
-            lifetime_s = ttl_s if row else min(UNKNOWN_TTL_S, ttl_s)
+            lifetime_s = ttl_s if found[code] else min(UNKNOWN_TTL_S, ttl_s)
             self._known[code, currency] = (found[code], self._clock.now() + timedelta(seconds=lifetime_s))
         return found
 

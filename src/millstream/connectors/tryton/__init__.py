@@ -19,5 +19,6 @@ SPEC = Connector(
         "cancel before picking",
         "change the delivery address before picking",
         "one order writer at a time",
+        "refuses stale writes",
     ),
 )

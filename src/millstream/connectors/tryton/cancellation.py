@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Final
 
-from millstream.connectors.tryton.client import Row, TrytonClient
+from millstream.connectors.tryton.client import TrytonClient
 from millstream.connectors.tryton.reading import ORDER_FIELDS
+from millstream.connectors.tryton.shape import Row
 from millstream.domain.errors import Reject, Retry
 
 SHIPMENT_STATES: Final = frozenset({"draft", "waiting", "assigned", "cancelled"})

@@ -7,24 +7,29 @@ from millstream.connectors.tryton.codec import decode_answer, encode_call
 from millstream.connectors.tryton.failures import Warned, failure_of_error, failure_of_status
 from millstream.connectors.tryton.session import SessionLogin
 from millstream.connectors.tryton.settings import TrytonSettings
+from millstream.connectors.tryton.shape import Row, ids_of, rows_of
 from millstream.domain.errors import Failure, Reject, Retry
+from millstream.ports.world import Clock
 from millstream.wire.connection import AuthExpired
 from millstream.wire.governor import GovernorSettings
 from millstream.wire.http import Request, Response
 from millstream.wire.kit import WireKit
+from millstream.wire.misread import misread, reading
 
 WARNINGS_MAX: Final = 5
-Row = dict[str, Any]
+UNREADABLE: Final = "erp.unreadable"
 
 
 class _Reading:
     """Classifies one answer and keeps its result, so that a body is decoded once."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: str, clock: Clock) -> None:
         self.result: Any = None
+        self._method = method
+        self._clock = clock
 
     def __call__(self, response: Response, _key: str | None) -> Failure | AuthExpired | None:
-        failure = failure_of_status(response)
+        failure = failure_of_status(response, self._clock.now())
         if failure is not None:
             return failure
         try:
@@ -33,7 +38,9 @@ class _Reading:
             return Retry("erp.not_json", "Tryton's answer is no JSON; is a proxy in the way?")
         if answer.get("error"):
             return failure_of_error(answer["error"])
-        self.result = answer.get("result")
+        if "result" not in answer:
+            return misread("Tryton", self._method, code=UNREADABLE, why="no result")
+        self.result = answer["result"]
         return None
 
 
@@ -41,6 +48,8 @@ class TrytonClient:
     """Calls methods of models and wizards in the context of one company."""
 
     def __init__(self, name: str, settings: TrytonSettings, kit: WireKit) -> None:
+        self.system = name
+        self._clock = kit.world.clock
         base = settings.base_url.rstrip("/")
         self._server_url = f"{base}/rpc/"
         self._url = f"{base}/{settings.database}/rpc/"
@@ -83,26 +92,34 @@ class TrytonClient:
         context: Row | None = None,
     ) -> list[Row]:
         """Rows of a model; dotted fields of any depth come nested under `name.`."""
-        found: list[Row] = await self.call(
-            f"model.{model}.search_read", domain, 0, limit, order, list(fields), context=context
-        )
-        return found
+        method = f"model.{model}.search_read"
+        found = await self.call(method, domain, 0, limit, order, list(fields), context=context)
+        with reading(self.system, method, code=UNREADABLE):
+            return rows_of(found, fields)
 
     async def create(self, model: str, values: Sequence[Row], *, key: str) -> list[int]:
         """Ids of new records. Never repeatable: a lost answer is Unknown(key)."""
-        made: list[int] = await self.call(f"model.{model}.create", list(values), key=key, repeatable=False)
-        return made
+        method = f"model.{model}.create"
+        made = await self.call(method, list(values), key=key, repeatable=False)
+        with reading(self.system, method, code=UNREADABLE):
+            return ids_of(made)
 
-    async def write(self, model: str, record: int, values: Row, *, key: str) -> None:
-        """Writes absolute values, so repeating is harmless."""
-        await self.call(f"model.{model}.write", [record], values, key=key)
+    async def write(self, model: str, record: int, values: Row, *, key: str, seen: str | None = None) -> None:
+        """Writes absolute values, so repeating is harmless.
+
+        With `seen`, the `_timestamp` under which the record was read, one that moved on meanwhile is a Conflict.
+        """
+        context = None if seen is None else {"_timestamp": {f"{model},{record}": seen}}
+        await self.call(f"model.{model}.write", [record], values, context=context, key=key)
 
     async def run_wizard(self, name: str, state: str, form: Row, *, record: int, model: str, key: str) -> None:
         """Takes one step of a wizard that was started on one record."""
-        started = await self.call(f"wizard.{name}.create")
+        begun = await self.call(f"wizard.{name}.create")
+        with reading(self.system, f"wizard.{name}.create", code=UNREADABLE):
+            session = begun[0]
         on_record = {"active_model": model, "active_id": record, "active_ids": [record]}
-        await self.call(f"wizard.{name}.execute", started[0], form, state, context=on_record, key=key)
-        await self.call(f"wizard.{name}.delete", started[0])
+        await self.call(f"wizard.{name}.execute", session, form, state, context=on_record, key=key)
+        await self.call(f"wizard.{name}.delete", session)
 
     async def server_version(self) -> str:
         """The series, such as "8.2"."""
@@ -118,11 +135,13 @@ class TrytonClient:
         return self._context
 
     async def _own_context(self) -> Row:
-        preferences: Row = await self._post(self._url, "model.res.user.get_preferences", [True, {}])
-        company = preferences.get("company")
+        method = "model.res.user.get_preferences"
+        preferences = await self._post(self._url, method, [True, {}])
+        with reading(self.system, method, code=UNREADABLE):
+            company, language = preferences.get("company"), preferences.get("language")
         if company is None:
             raise Reject("erp.no_company", "The hub's user belongs to no company in Tryton", field="company")
-        return {"company": company, "language": preferences.get("language") or "en"}
+        return {"company": company, "language": language or "en"}
 
     def _may_skip(self, name: str) -> bool:
         return name.rsplit(".", 1)[-1] in self._settings.skip_warnings
@@ -137,6 +156,6 @@ class TrytonClient:
             body=encode_call(method, params),
             timeout_s=self._settings.timeout_s,
         )
-        reading = _Reading()
-        await self._connection.send(request, operation=method, classify=reading, key=key, repeatable=repeatable)
-        return reading.result
+        answer = _Reading(method, self._clock)
+        await self._connection.send(request, operation=method, classify=answer, key=key, repeatable=repeatable)
+        return answer.result

@@ -15,8 +15,14 @@ def encode_call(method: str, params: list[Any]) -> bytes:
 
 
 def decode_answer(body: bytes) -> Any:
-    """The decoded body, exact: every number with a point becomes Decimal. Raises ValueError when it is no JSON."""
-    return json.loads(body, object_hook=_decode, parse_float=Decimal)
+    """The decoded body, exact: every number with a point becomes Decimal. Raises ValueError when it is none of ours."""
+    try:
+        answer = json.loads(body, object_hook=_decode, parse_float=Decimal)
+    except (LookupError, TypeError, ArithmeticError) as error:  # an object that names a class and lacks its parts
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    if not isinstance(answer, dict):
+        raise ValueError(f"{type(answer).__name__} in place of an answer")  # noqa: TRY004 - one error for all that is none
+    return answer
 
 
 def _encode(value: object) -> dict[str, Any]:

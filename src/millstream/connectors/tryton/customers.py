@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from millstream.connectors.tryton.client import Row, TrytonClient
+from millstream.connectors.tryton.client import TrytonClient
 from millstream.connectors.tryton.mapping import (
     Parties,
     address_values,
@@ -11,6 +11,7 @@ from millstream.connectors.tryton.mapping import (
     same_address,
 )
 from millstream.connectors.tryton.masters import MasterRecords
+from millstream.connectors.tryton.shape import Row
 from millstream.domain.errors import Reject
 from millstream.domain.order import Address, SalesOrder
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final, Self
 
-from millstream.connectors.tryton.client import TrytonClient
+from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
 from millstream.connectors.tryton.feed import Feed
 from millstream.connectors.tryton.masters import MasterRecords
 from millstream.connectors.tryton.orders import Orders
@@ -16,6 +16,7 @@ from millstream.domain.order import Address, SalesOrder
 from millstream.ports.erp import ErpChangePage, ErpItem
 from millstream.ports.finding import Finding
 from millstream.wire.kit import WireKit
+from millstream.wire.misread import reading
 
 SERIES: Final = "8."
 FISCAL_YEAR_AHEAD: Final = timedelta(days=30)
@@ -101,7 +102,9 @@ class Tryton:
         )
         today = self._clock.now().date()
         for day in (today, today + FISCAL_YEAR_AHEAD):
-            if not any(year["start_date"] <= day <= year["end_date"] for year in years):
+            with reading(self.name, "fiscal years", code=UNREADABLE):
+                covered = any(year["start_date"] <= day <= year["end_date"] for year in years)
+            if not covered:
                 raise Reject(
                     "erp.no_fiscal_year",
                     f"Tryton has no fiscal year for {day}: orders of that day will fail; create it there",

@@ -1,14 +1,19 @@
 """What Tryton's refusals mean to the caller, as tables. Texts are for people: they are shown, never read."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 from millstream.domain.errors import Conflict, Failure, Reject, Retry
 from millstream.wire.connection import AuthExpired
 from millstream.wire.http import Response
+from millstream.wire.retry_after import retry_after_s
 
 LOG_TEXT_MAX: Final = 300
 RETRY_LOCKED_S: Final = 2.0
+
+Read = Callable[[Response, datetime], Failure | AuthExpired]
+"""One row of the status table; the second argument is the time now."""
 
 
 class Warned(Reject):
@@ -23,31 +28,26 @@ class Warned(Reject):
         self.name = name
 
 
-def _unauthorized(_response: Response) -> Failure | AuthExpired:
+def _unauthorized(_response: Response, _now: datetime) -> Failure | AuthExpired:
     return AuthExpired(Reject("erp.session_refused", "Tryton refused the session twice; see the user's access rights"))
 
 
-def _reject(code: str, message: str) -> Callable[[Response], Failure]:
-    return lambda response: Reject(code, message, log=f"{message}: HTTP {response.status} {_start(response)}")
+def _reject(code: str, message: str) -> Read:
+    return lambda response, _now: Reject(code, message, log=f"{message}: HTTP {response.status} {_start(response)}")
 
 
-def _retry(code: str, message: str) -> Callable[[Response], Failure]:
-    def read(response: Response) -> Failure:
-        return Retry(code, message, after_s=_retry_after(response), log=f"{message}: {_start(response)}")
+def _retry(code: str, message: str) -> Read:
+    def read(response: Response, now: datetime) -> Failure:
+        return Retry(code, message, after_s=retry_after_s(response.headers, now), log=f"{message}: {_start(response)}")
 
     return read
-
-
-def _retry_after(response: Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
 
 
 def _start(response: Response) -> str:
     return response.text()[:LOG_TEXT_MAX]
 
 
-STATUS_TABLE: Final[dict[int, Callable[[Response], Failure | AuthExpired]]] = {
+STATUS_TABLE: Final[dict[int, Read]] = {
     401: _unauthorized,
     403: _reject("erp.method_forbidden", "Tryton does not offer this method; is the module active?"),
     404: _reject("erp.no_such_database", "Tryton has no such database; check the setting database"),
@@ -100,16 +100,16 @@ ERROR_TABLE: Final[dict[str, Callable[[Any], Failure]]] = {
 }
 
 
-def failure_of_status(response: Response) -> Failure | AuthExpired | None:
+def failure_of_status(response: Response, now: datetime) -> Failure | AuthExpired | None:
     """What the HTTP status means; None = the body decides."""
     if response.status == 200:
         return None
     read = STATUS_TABLE.get(response.status)
     if read is not None:
-        return read(response)
+        return read(response, now)
     if response.status >= 500:
-        return STATUS_TABLE[500](response)
-    return STATUS_TABLE[422](response)
+        return STATUS_TABLE[500](response, now)
+    return STATUS_TABLE[422](response, now)
 
 
 def failure_of_error(error: Any) -> Failure:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.connectors.tryton.client import Row, TrytonClient
+from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
 from millstream.connectors.tryton.masters import MasterRecords
 from millstream.connectors.tryton.reading import (
     ENDED_STATES,
@@ -22,9 +22,11 @@ from millstream.connectors.tryton.reading import (
     shipments,
 )
 from millstream.connectors.tryton.settings import TrytonSettings
+from millstream.connectors.tryton.shape import Row
 from millstream.domain.errors import Reject
 from millstream.ports.erp import ErpChangePage, ErpOrderChange
 from millstream.ports.world import Clock
+from millstream.wire.misread import reading
 
 CLOCKS_MAY_DIFFER: Final = timedelta(minutes=10)
 LEFT_STATES: Final = frozenset({"shipped"})
@@ -88,12 +90,14 @@ class Feed:
         more = False
         for stream in _unfinished(marks):
             rows = await self._page(stream, marks[stream.name], masters.web_shop)
-            sales |= {sale for row in rows for sale in sales_of(row, stream.sale)}
             full = len(rows) == self._settings.page_size
-            marks[stream.name] = moved_on(marks[stream.name], rows, stream.column, full=full)
+            with reading(self._client.system, stream.name, code=UNREADABLE):
+                sales |= {sale for row in rows for sale in sales_of(row, stream.sale)}
+                marks[stream.name] = moved_on(marks[stream.name], rows, stream.column, full=full)
             more = more or full
         found = await self._orders(sales, masters.web_shop)
-        changes = tuple(change for sale in found for change in changes_of(sale))
+        with reading(self._client.system, "sale.sale", code=UNREADABLE):
+            changes = tuple(change for sale in found for change in changes_of(sale))
         return ErpChangePage(changes=changes, cursor=msgspec.to_builtins(marks), more=more)
 
     async def _page(self, stream: Stream, mark: Mark, web_shop: int) -> list[Row]:

@@ -1,13 +1,15 @@
 """Ids of the records every order refers to: looked up by name once, remembered for as long as the process lives."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import msgspec
 
-from millstream.connectors.tryton.client import TrytonClient
+from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.errors import Reject
+from millstream.wire.misread import reading
 
 PRODUCT_FIELDS: Final = ("code", "name", "active", "salable", "type", "lead_time", "sale_uom.digits", "sale_price_uom")
 
@@ -62,13 +64,17 @@ class MasterRecords:
         missing = sorted({code for code in codes if code and code not in self._countries})
         if missing:
             rows = await self._client.search_read("country.country", [["code", "in", missing]], ["code"])
-            self._countries.update({row["code"]: row["id"] for row in rows})
+            with self._reading("countries"):
+                self._countries.update({row["code"]: row["id"] for row in rows})
         for code in missing:
             if code not in self._countries:
                 raise Reject(
                     "erp.country_unknown", f"Tryton has no country {code}; import the countries there", field="country"
                 )
         return self._countries
+
+    def _reading(self, what: str) -> AbstractContextManager[None]:
+        return reading(self._client.system, what, code=UNREADABLE)
 
     async def _one(self, model: str, field: str, value: str, setting: str) -> int:
         rows = await self._client.search_read(model, [[field, "=", value]], [field])
@@ -98,7 +104,8 @@ class MasterRecords:
         if settings.tax_product:
             named[settings.tax_product] = "tax_product"
         rows = await self._client.search_read("product.product", [["code", "in", list(named)]], ["code", "sale_uom"])
-        found = {row["code"]: (row["id"], row["sale_uom"]) for row in rows}
+        with self._reading("service products"):
+            found = {row["code"]: (row["id"], row["sale_uom"]) for row in rows}
         for code, setting in named.items():
             if code not in found:
                 raise _missing(setting, code)
@@ -110,7 +117,8 @@ class MasterRecords:
             return {}
         domain = [["name", "in", sorted(set(names.values()))], ["parent", "=", None]]
         rows: list[dict[str, Any]] = await self._client.search_read("account.tax", domain, ["name"])
-        ids = {row["name"]: row["id"] for row in rows}
+        with self._reading("taxes"):
+            ids = {row["name"]: row["id"] for row in rows}
         for name in names.values():
             if name not in ids:
                 raise _missing("tax_names", name)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final
 
 from millstream.connectors.tryton.cancellation import Cancellation
-from millstream.connectors.tryton.client import Row, TrytonClient
+from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
 from millstream.connectors.tryton.customers import Customers
 from millstream.connectors.tryton.mapping import (
     ROUNDING_MARK,
@@ -19,11 +19,13 @@ from millstream.connectors.tryton.mapping import (
 from millstream.connectors.tryton.masters import PRODUCT_FIELDS, MasterRecords
 from millstream.connectors.tryton.reading import ORDER_FIELDS, TOTAL_FIELDS, acknowledgement, is_cancelled
 from millstream.connectors.tryton.settings import TrytonSettings
+from millstream.connectors.tryton.shape import Row
 from millstream.domain.acknowledgement import Acknowledgement
-from millstream.domain.errors import Reject, Retry
+from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import Address, SalesOrder
 from millstream.domain.values import Money
 from millstream.ports.erp import ErpItem
+from millstream.wire.misread import reading
 
 STEPS_MAX: Final = 6  # draft -> quotation -> confirmed -> processing, and room for somebody else's steps
 PROCESSING_RETRY_S: Final = 5.0
@@ -54,16 +56,13 @@ class Orders:
         rows = await self._client.search_read(
             "product.product", [["code", "in", wanted]], PRODUCT_FIELDS, context=context
         )
-        found: dict[str, ErpItem] = {}
-        for row in sorted(rows, key=lambda row: bool(row["active"] and row["salable"])):
-            twice = row["code"] in found and found[row["code"]].salable
-            found[row["code"]] = _erp_item(row, currency, salable=not twice)
-        return found
+        with reading(self._client.system, "find_items", code=UNREADABLE):
+            return _erp_items(rows, currency)
 
     async def read_order(self, order_key: str) -> Acknowledgement | None:
         """See OrderDesk."""
         sale = await self._find(order_key)
-        return None if sale is None else acknowledgement(sale)
+        return None if sale is None else self._acknowledged(sale)
 
     async def place_order(self, order: SalesOrder, *, customer_id: str, key: str) -> Acknowledgement:
         """See OrderDesk."""
@@ -75,7 +74,7 @@ class Orders:
                 sale = await self._checked(order, sale_id, key=key)
             sale = await self._advance(sale, order, key=key)
             sale = await self._reserve(sale, order, key=key)
-            return acknowledgement(sale, created=created, order=order)
+            return self._acknowledged(sale, created=created, order=order)
 
     async def cancel_order(self, order_key: str, *, key: str) -> bool:
         """See OrderDesk. Each step looks at the order as it is now, so a cancellation that died goes on."""
@@ -101,6 +100,10 @@ class Orders:
                 await self._redirect_sale(sale, address, key=key)
                 return
             await self._redirect_shipments(sale, address, key=key)
+
+    def _acknowledged(self, sale: Row, *, created: bool = False, order: SalesOrder | None = None) -> Acknowledgement:
+        with reading(self._client.system, "sale.sale", code=UNREADABLE):
+            return acknowledgement(sale, created=created, order=order)
 
     # Finding and drafting
 
@@ -137,10 +140,20 @@ class Orders:
         )
         if sale is None:
             return await self._create(values, order.key, key=key)
-        values["lines"] = [["delete", [line["id"] for line in sale["lines."]]], *values["lines"]]
-        await self._client.write("sale.sale", sale["id"], values, key=key)
-        rewritten: int = sale["id"]
+        draft = await self._totals(sale["id"])
+        values["lines"] = [["delete", [line["id"] for line in draft["lines."]]], *values["lines"]]
+        await self._rewrite(draft, values, key=key)
+        rewritten: int = draft["id"]
         return rewritten
+
+    async def _rewrite(self, draft: Row, values: Row, *, key: str) -> None:
+        """Writes a draft as it was read: Conflict if another writer changed it or took it further meanwhile."""
+        try:
+            await self._client.write("sale.sale", draft["id"], values, key=key, seen=draft["_timestamp"])
+        except Reject as refusal:
+            if (await self._totals(draft["id"]))["state"] == draft["state"]:
+                raise
+            raise Conflict("erp.changed_meanwhile", f"Another writer went on with sale {draft['id']}") from refusal
 
     async def _create(self, values: Row, order_key: str, *, key: str) -> int:
         """Creates the sale; when another writer was first, the database's unique key decides, and theirs is used."""
@@ -159,7 +172,8 @@ class Orders:
     async def _checked(self, order: SalesOrder, sale_id: int, *, key: str) -> Row:
         """The draft, its total equal to the store's to the cent. Raises Reject("erp.total_differs")."""
         sale = await self._totals(sale_id)
-        difference = order.totals.grand_total.amount - sale["total_amount"]
+        with reading(self._client.system, "sale.sale", code=UNREADABLE):
+            difference: Decimal = order.totals.grand_total.amount - sale["total_amount"]
         if not difference:
             return sale
         if abs(difference) <= self._settings.rounding_tolerance:
@@ -176,7 +190,9 @@ class Orders:
         return sale
 
     async def _totals(self, sale_id: int) -> Row:
-        rows = await self._client.search_read("sale.sale", [["id", "=", sale_id]], (*TOTAL_FIELDS, "lines.unit_price"))
+        rows = await self._client.search_read(
+            "sale.sale", [["id", "=", sale_id]], (*TOTAL_FIELDS, "lines.unit_price", "_timestamp")
+        )
         return rows[0]
 
     async def _round(self, sale: Row, difference: Decimal, *, key: str) -> None:
@@ -189,7 +205,7 @@ class Orders:
             change = ["write", [existing[0]["id"]], {"unit_price": amount.quantize(Decimal("0.0001"))}]
         else:
             change = ["create", [service_line(service, difference, ROUNDING_MARK, len(sale["lines."]) + 1)]]
-        await self._client.write("sale.sale", sale["id"], {"lines": [change]}, key=key)
+        await self._rewrite(sale, {"lines": [change]}, key=key)
 
     # From draft to processing
 
@@ -297,6 +313,15 @@ class Orders:
         for step in BACK_TO_DRAFT[shipment["state"]]:
             await self._client.press(f"model.stock.shipment.out.{step}", shipment["id"], key=key)
         await self._client.write("stock.shipment.out", shipment["id"], {"delivery_address": address}, key=key)
+
+
+def _erp_items(rows: Sequence[Row], currency: str) -> dict[str, ErpItem]:
+    """By code; of two with one code the first salable one counts."""
+    found: dict[str, ErpItem] = {}
+    for row in sorted(rows, key=lambda row: bool(row["active"] and row["salable"])):
+        twice = row["code"] in found and found[row["code"]].salable
+        found[row["code"]] = _erp_item(row, currency, salable=not twice)
+    return found
 
 
 def _erp_item(row: Row, currency: str, *, salable: bool) -> ErpItem:

@@ -61,7 +61,7 @@ class SessionLogin:
             response = await send(request)
         except TransportError as error:
             raise TransportError(f"login: {error.reason}", sent=False) from error  # the call itself never left
-        failure = failure_of_status(response)
+        failure = failure_of_status(response, self._clock.now())
         if isinstance(failure, AuthExpired):
             refusal = self._wrong_password()
             self._refusal = (self._clock.now(), refusal)

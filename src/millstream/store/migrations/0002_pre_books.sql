@@ -71,33 +71,32 @@ create table order_alias (
     value text not null,
     kind text not null,
     order_key text not null,
-    primary key (value, kind, order_key)
+    primary key (order_key, kind, value)
 );
+create index order_alias_by_value on order_alias (lower(value));
 
 create table audit (
     id bigint generated always as identity primary key,
-    tx xid8 not null default pg_current_xact_id(),
     at timestamptz not null,
     actor text not null,
     action text not null,
     subject text not null,
     detail jsonb not null
 );
-create index audit_by_order_of_commit on audit (tx, id);
 create index audit_by_subject on audit (subject, id);
 create trigger audit_is_append_only before update or delete on audit
     for each row execute function refuse_change();
 
 -- How a row reads under its seal: spelled out, so that no session setting changes it.
 create function audit_line(a audit) returns text language sql stable as $$
-    select concat_ws('|', a.id, a.tx, to_char(a.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
+    select concat_ws('|', a.id, to_char(a.at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US'),
                      a.actor, a.action, a.subject, a.detail)
 $$;
 
--- Rows of transactions up to `upto_tx` are sealed: `hash` covers the previous seal and every row since.
+-- Rows up to `upto` are sealed: `hash` covers the previous seal and every row since.
 create table audit_seal (
     id bigint generated always as identity primary key,
-    upto_tx xid8 not null,
+    upto bigint not null,
     rows bigint not null,
     previous bytea not null,
     hash bytea not null,

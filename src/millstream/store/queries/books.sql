@@ -46,7 +46,7 @@ select * from unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[],
 -- insert_aliases --
 -- Every number an order may be asked for by.
 insert into order_alias (value, kind, order_key)
-select lower(value), kind, order_key from unnest($1::text[], $2::text[], $3::text[]) as a (value, kind, order_key)
+select value, kind, order_key from unnest($1::text[], $2::text[], $3::text[]) as a (value, kind, order_key)
 on conflict do nothing
 
 -- mark_orders --
@@ -95,7 +95,7 @@ from sales_order where order_key = $1
 -- Order keys by any number, newest first. Only order.placed proves a key: a partner's report has a number as its subject.
 select order_key from (
     select distinct order_key from (
-        select order_key from order_alias where value = lower($1)
+        select order_key from order_alias where lower(value) = lower($1)
         union all select order_key from sales_order where order_key = $1
         union all select subject from event where type = 'order.placed' and subject = $1
         union all select subject from event where type = 'order.placed' and data ->> 'number' = $1

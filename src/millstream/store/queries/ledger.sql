@@ -102,10 +102,10 @@ from unnest($2::text[], $3::text[], $4::text[], $5::text[]) as a (actor, action,
 select pg_notify('millstream_due', $1)
 
 -- claim_task --
--- One worker at a time runs a recurring task.
-insert into schedule as s (name, due_at, lease_until, worker, last_run_at) values ($1, $2, $3, $4, $2)
-on conflict (name) do update set lease_until = $3, worker = $4, last_run_at = $2
-where s.due_at <= $2 and (s.lease_until is null or s.lease_until <= $2)
+-- One worker at a time runs a recurring task; one that failed asks again at the next turn, others wait for its lease.
+insert into schedule as s (name, due_at, lease_until, worker, last_run_at) values ($1, $5, $3, $4, $2)
+on conflict (name) do update set due_at = $5, lease_until = $3, worker = $4, last_run_at = $2
+where s.due_at <= $2 and (s.lease_until is null or s.lease_until <= $2 or s.worker = $4)
 returning cursor
 
 -- finish_task --

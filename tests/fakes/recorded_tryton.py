@@ -1,0 +1,95 @@
+"""A Tryton that answers from recordings: one order, as a real server showed it, and the master records around it.
+
+It has no effects to count; those are shown on the real server.
+"""
+
+import json
+from datetime import date
+
+from fakes.tryton_answers import RECORDINGS, answer
+from millstream.wire.http import Request, Response
+
+ORDER_KEY = "store-1-000000042"
+PRODUCTS = {"SHIPPING": 21, "ROUNDING": 22, "ADJUSTMENT": 23, "VALVE-050": 5, "PUMP-CFG": 3, "SENSOR-P": 4}
+TOKEN = json.loads((RECORDINGS / "04_login_ok.json").read_text())["response"]["body"]["result"][1]
+
+
+def _day(day: date) -> dict:
+    return {"__class__": "date", "year": day.year, "month": day.month, "day": day.day}
+
+
+def _products(codes) -> list[dict]:
+    unit = {"sale_uom": 1, "sale_uom.": {"id": 1, "digits": 0}}
+    named = {"active": True, "salable": True, "type": "goods", "lead_time": None, "sale_price_uom": None, **unit}
+    return [{"id": PRODUCTS[code], "code": code, "name": code.title(), **named} for code in codes if code in PRODUCTS]
+
+
+def _totals(sale: dict) -> dict:
+    """The recorded sale as it answers a question for its totals."""
+    price = {"unit_price": {"__class__": "Decimal", "decimal": "12.5000"}}
+    return sale | {
+        "_timestamp": "1795423912.064795",
+        "lines.": [line | {"product": line["product."]["id"]} | price for line in sale["lines."]],
+    }
+
+
+class RecordedTryton:
+    """A transport. The order is there once it was created, and has been there from the start if `placed`."""
+
+    def __init__(self, *, placed: bool = True) -> None:
+        self.placed = placed
+
+    async def send(self, request: Request) -> Response:
+        call = json.loads(request.body)
+        method, params = call["method"], call["params"]
+        if method == "common.db.login":
+            right = params[0] == "hub" and params[1] == {"password": "s3cret-Pass"}
+            return answer("04_login_ok" if right else "03_login_bad")
+        if method == "model.sale.sale.search_read":
+            return self._sales(params)
+        if method == "model.sale.sale.create":
+            self.placed = True
+        return self._result(self._simple(method, params))
+
+    async def close(self) -> None:
+        pass
+
+    def _sales(self, params) -> Response:
+        if not self.placed:
+            return self._result([])
+        if "shipments.delivery_address" in params[4]:
+            here = [{"id": 1, "delivery_address": 77}]
+            return self._result([{"id": 1, "party": 9, "shipment_address": 77, "shipments.": here}])
+        if "lines.product" in params[4]:
+            return self._result([_totals(json.loads(answer("order_processing").body)["result"][0])])
+        return answer("order_processing")
+
+    def _simple(self, method: str, params):
+        match method.removeprefix("model."):
+            case "common.server.version":
+                return "8.2"
+            case "web.shop.search_read":
+                return [{"id": 1, "name": "Shop"}]
+            case "stock.location.search_read":
+                return [{"id": 5, "code": "EAST"}]
+            case "product.product.search_read":
+                return _products(params[0][0][2])
+            case "account.tax.search_read":
+                return [{"id": 1, "name": "VAT 19 %"}]
+            case "account.fiscalyear.search_read":
+                return [{"id": 1, "start_date": _day(date(2026, 1, 1)), "end_date": _day(date(2027, 12, 31))}]
+            case "country.country.search_read":
+                return [{"id": 61, "code": "US"}]
+            case "currency.currency.search_read":
+                return [{"id": 2, "code": "EUR"}]
+            case "party.party.search_read":
+                return [{"id": 9, "active": True, "replaced_by": None, "customer_payment_term": None}]
+            case "party.address.search_read":
+                return []
+            case "party.address.create" | "sale.sale.create":
+                return [30 + n for n, _ in enumerate(params[0], 1)]
+        return None
+
+    def _result(self, value) -> Response:
+        body = json.dumps({"id": 1, "result": value}).encode()
+        return Response(status=200, headers={"content-type": "application/json"}, body=body)
