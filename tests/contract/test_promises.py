@@ -284,6 +284,8 @@ async def test_the_same_key_four_times_at_once_is_one_effect(bench):
     bench.needs("effects")
     wanted = await bench.wanted(1)
     ports = [bench.connect() for _ in range(4)]
+    if getattr(ports[0], "one_writer", False):  # then the hub writes over one connection only
+        ports = ports[:1] * 4
     results = await asyncio.gather(*(outcome(bench.write(port, wanted, again=True)) for port in ports))
     assert not [result for result in results if isinstance(result, Reject)]
     for port in ports:
@@ -390,6 +392,18 @@ async def each_request(bench, call, body):
 @pytest.mark.parametrize("body", OTHER_SHAPES)
 async def test_json_of_another_shape_is_a_result_or_a_failure_and_never_a_crash(bench, body):
     bench.needs("misread answers")
+    await assert_no_crash(bench, body)
+
+
+async def test_an_answer_that_holds_nothing_is_a_result_or_a_failure_and_never_a_crash(bench):
+    bench.needs("misread answers")
+    assert bench.nothing
+    for body in bench.nothing:
+        await assert_no_crash(bench, body)
+
+
+async def assert_no_crash(bench, body):
+    """One answer after the other of a read, a check and a write is replaced by this body."""
 
     async def read():
         await outcome(bench.read(bench.connect()))
@@ -450,7 +464,7 @@ async def test_one_member_missing_or_of_another_kind_is_a_result_or_a_failure_an
         for place in places_in(answer)
         for new in (GONE, None, "text", 7, [], {}, [[]], True)
     ]
-    for nth, place, new in Random(1).sample(mutations, min(MUTATIONS_MAX, len(mutations))):  # noqa: S311 - no secret
+    for nth, place, new in Random(1).sample(mutations, min(MUTATIONS_MAX, len(mutations))):
         body = json.dumps(changed_at(good[nth - 1], place, new)).encode()
         bench.wire.at(nth, spoils(with_body(body)))
         try:

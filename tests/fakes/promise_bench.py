@@ -152,6 +152,7 @@ class Bench(ABC):
     marks: ClassVar[tuple] = ()
     wrong_credentials: ClassVar[tuple[WrongCredential, ...]] = ()
     throttlings: ClassVar[tuple[Throttling, ...]] = ()
+    nothing: ClassVar[tuple[bytes, ...]] = ()  # well-formed answers of this system that hold nothing
     optional: ClassVar[frozenset[str]] = frozenset()  # members of the read's answer that may be missing
     quiet_s: ClassVar[float] = 3600.0  # after so long without a change the feed repeats nothing any more
 

@@ -24,6 +24,21 @@ def _products(codes) -> list[dict]:
     return [{"id": PRODUCTS[code], "code": code, "name": code.title(), **named} for code in codes if code in PRODUCTS]
 
 
+RECORDS = {
+    "common.server.version": "8.2",
+    "model.web.shop.search_read": [{"id": 1, "name": "Shop"}],
+    "model.stock.location.search_read": [{"id": 5, "code": "EAST"}],
+    "model.account.tax.search_read": [{"id": 1, "name": "VAT 19 %"}],
+    "model.account.fiscalyear.search_read": [
+        {"id": 1, "start_date": _day(date(2026, 1, 1)), "end_date": _day(date(2027, 12, 31))}
+    ],
+    "model.country.country.search_read": [{"id": 61, "code": "US"}],
+    "model.currency.currency.search_read": [{"id": 2, "code": "EUR"}],
+    "model.party.party.search_read": [{"id": 9, "active": True, "replaced_by": None, "customer_payment_term": None}],
+    "model.party.address.search_read": [],
+}
+
+
 def _totals(sale: dict) -> dict:
     """The recorded sale as it answers a question for its totals."""
     price = {"unit_price": {"__class__": "Decimal", "decimal": "12.5000"}}
@@ -49,7 +64,9 @@ class RecordedTryton:
             return self._sales(params)
         if method == "model.sale.sale.create":
             self.placed = True
-        return self._result(self._simple(method, params))
+        made = method in {"model.sale.sale.create", "model.party.address.create"}
+        value = [30 + n for n, _ in enumerate(params[0], 1)] if made else RECORDS.get(method)
+        return self._result(_products(params[0][0][2]) if method == "model.product.product.search_read" else value)
 
     async def close(self) -> None:
         pass
@@ -63,32 +80,6 @@ class RecordedTryton:
         if "lines.product" in params[4]:
             return self._result([_totals(json.loads(answer("order_processing").body)["result"][0])])
         return answer("order_processing")
-
-    def _simple(self, method: str, params):
-        match method.removeprefix("model."):
-            case "common.server.version":
-                return "8.2"
-            case "web.shop.search_read":
-                return [{"id": 1, "name": "Shop"}]
-            case "stock.location.search_read":
-                return [{"id": 5, "code": "EAST"}]
-            case "product.product.search_read":
-                return _products(params[0][0][2])
-            case "account.tax.search_read":
-                return [{"id": 1, "name": "VAT 19 %"}]
-            case "account.fiscalyear.search_read":
-                return [{"id": 1, "start_date": _day(date(2026, 1, 1)), "end_date": _day(date(2027, 12, 31))}]
-            case "country.country.search_read":
-                return [{"id": 61, "code": "US"}]
-            case "currency.currency.search_read":
-                return [{"id": 2, "code": "EUR"}]
-            case "party.party.search_read":
-                return [{"id": 9, "active": True, "replaced_by": None, "customer_payment_term": None}]
-            case "party.address.search_read":
-                return []
-            case "party.address.create" | "sale.sale.create":
-                return [30 + n for n, _ in enumerate(params[0], 1)]
-        return None
 
     def _result(self, value) -> Response:
         body = json.dumps({"id": 1, "result": value}).encode()

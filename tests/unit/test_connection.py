@@ -13,7 +13,7 @@ from fakes.world import ManualWorld
 from millstream.domain.errors import Conflict, Reject, Retry, Unknown
 from millstream.ports.tap import Call
 from millstream.wire.auth import BearerAuth, NoAuth
-from millstream.wire.connection import AuthExpired, Connection, calls_of_this_attempt
+from millstream.wire.connection import AuthExpired, Connection, calls_of_this_attempt, lease_of_this_attempt
 from millstream.wire.governor import Governor, GovernorSettings
 from millstream.wire.http import Request, Response, TransportError
 from millstream.wire.kit import WireKit
@@ -266,6 +266,16 @@ async def test_a_call_outside_any_delivery_is_told_but_belongs_to_no_attempt():
     await wire.send()
     assert calls_of_this_attempt.get() is None
     assert [name for name, _ in wire.tap.notes] == ["call.started", "call.ended"]
+
+
+async def test_after_its_lease_a_worker_may_look_but_not_do_what_must_not_happen_twice():
+    lease_of_this_attempt.set(lambda: False)
+    wire = Wire(OK)
+    failure = await wire.failure(key="order/1/confirmed", repeatable=False)
+    assert (type(failure), failure.code, failure.counts) == (Retry, "lease.lost", False)
+    assert wire.transport.requests == []
+    await wire.send(repeatable=True)
+    assert len(wire.transport.requests) == 1
 
 
 async def test_the_kit_gives_each_system_a_governor_of_its_own():

@@ -20,7 +20,9 @@ HELD, DEAD, RETRYING = DeliveryState.HELD, DeliveryState.DEAD, DeliveryState.RET
 class Office(LedgerBench):
     """A ledger in which every delivery of subscriber `a` has come to grief in its own way."""
 
-    async def trouble(self, state=HELD, *, count=1, code="sku.unknown", fingerprint="f1", start=1, lane=None, due_s=600):
+    async def trouble(
+        self, state=HELD, *, count=1, code="sku.unknown", fingerprint="f1", start=1, lane=None, due_s=600
+    ):
         """That many deliveries, each tried once and now in `state`."""
         events = [self.event(n, lane or f"S-{n}", "thing.urgent") for n in range(start, start + count)]
         await self.accept(*events)

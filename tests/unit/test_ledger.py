@@ -270,3 +270,39 @@ async def test_a_task_runs_in_one_worker_at_a_time_and_its_cursor_moves_with_its
     assert await other.ledger.claim_task("poll", every_s=10) == (False, None)
     bench.world.clock.advance(10)
     assert await other.ledger.claim_task("poll", every_s=10) == (True, {"at": 5})
+
+
+async def test_a_try_whose_worker_fell_silent_is_filed_as_lost(bench, database):
+    other = Bench(database, worker="w2", world=bench.world)
+    await bench.ledger.accept([event(1)])
+    await bench.claim(subscribers=("a",))
+    bench.world.clock.advance(31)
+    (taken,) = await other.claim(subscribers=("a",))
+    await other.settle(taken)
+    async with database.connection() as connection:
+        rows = await connection.fetch("select n, worker, outcome, code from attempt order by n")
+    assert [tuple(row) for row in rows] == [(1, "w1", "lost", "lease.expired"), (2, "w2", "done", None)]
+
+
+async def test_a_worker_knows_by_its_own_clock_when_its_lease_is_over(bench):
+    await bench.ledger.accept([event(1)])
+    (mine,) = await bench.claim(subscribers=("a",))
+    assert bench.ledger.holds(mine.id)
+    bench.world.clock.advance(20)
+    await bench.ledger.extend_leases([mine.id])
+    bench.world.clock.advance(20)
+    assert bench.ledger.holds(mine.id)
+    bench.world.clock.advance(11)
+    assert not bench.ledger.holds(mine.id)
+    await bench.settle(mine)
+    assert not bench.ledger.holds(mine.id)
+
+
+async def test_a_heartbeat_after_the_lease_was_taken_over_gives_nothing_back(bench, database):
+    other = Bench(database, worker="w2", world=bench.world)
+    await bench.ledger.accept([event(1)])
+    (mine,) = await bench.claim(subscribers=("a",))
+    bench.world.clock.advance(31)
+    await other.claim(subscribers=("a",))
+    await bench.ledger.extend_leases([mine.id])
+    assert not bench.ledger.holds(mine.id)

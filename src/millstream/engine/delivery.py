@@ -10,7 +10,7 @@ from millstream.engine.routes import Routes
 from millstream.ports.ledger import Attempt, Ledger
 from millstream.ports.tap import Call, Tap
 from millstream.ports.world import World
-from millstream.wire.connection import calls_of_this_attempt
+from millstream.wire.connection import calls_of_this_attempt, lease_of_this_attempt
 
 
 async def _nobody(delivery: Delivery, _ports: object) -> Settlement:
@@ -39,6 +39,7 @@ class Execution:
     async def run(self, delivery: Delivery) -> Outcome:
         """Runs, settles, returns the outcome. Only a failure to settle (database gone) escapes, as Retry."""
         calls: list[Call] = []
+        lease_of_this_attempt.set(lambda: self._ledger.holds(delivery.id))
         calls_of_this_attempt.set(calls)  # a task of its own, so this reaches this delivery's calls only
         started = self._world.clock.now()
         outcome = await self._run_flow(delivery)

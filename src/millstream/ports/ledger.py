@@ -42,6 +42,10 @@ class Ledger(Inbox, Protocol):
         """A heartbeat: the worker is alive and still on these."""
         ...
 
+    def holds(self, delivery_id: int) -> bool:
+        """Whether this worker's lease on the delivery still runs, by its own clock. Asks nobody."""
+        ...
+
     async def next_due(self) -> datetime | None:
         """When the next delivery becomes claimable, None if nothing is open for workers."""
         ...

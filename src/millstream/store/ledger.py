@@ -47,6 +47,7 @@ class PostgresLedger:
         self._tap = tap
         self._worker = worker
         self._lease = timedelta(seconds=lease_s)
+        self._leased_until: dict[int, datetime] = {}
         self.woken = woken
         self._accepts: GroupCommit[NewEvent, UUID | None] = GroupCommit(self._accept_batch, ACCEPT_BATCH_MAX)
         self._settles: GroupCommit[Attempt, bool] = GroupCommit(self._settle_batch, SETTLE_BATCH_MAX)
@@ -75,6 +76,7 @@ class PostgresLedger:
         async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["claim"], now, limit, self._worker, subscribers, now + self._lease)
         claimed = [_delivery(row) for row in rows]
+        self._leased_until.update((delivery.id, now + self._lease) for delivery in claimed)
         if claimed:
             self._tap.note("delivery.claimed", deliveries=len(claimed))
         return claimed
@@ -83,6 +85,7 @@ class PostgresLedger:
         """See Ledger."""
         self._tap.note("settle.started", delivery=attempt.delivery.id)
         kept = await self._submit_until_written(attempt)
+        self._leased_until.pop(attempt.delivery.id, None)
         self._tap.note("settle.ended", delivery=attempt.delivery.id)
         return kept
 
@@ -118,7 +121,13 @@ class PostgresLedger:
         """See Ledger."""
         until = self._world.clock.now() + self._lease
         async with self._database.transaction() as connection:
-            await connection.execute(_SQL["extend_leases"], deliveries, self._worker, until)
+            rows = await connection.fetch(_SQL["extend_leases"], deliveries, self._worker, until)
+        self._leased_until.update((row["id"], until) for row in rows)
+
+    def holds(self, delivery_id: int) -> bool:
+        """See Ledger."""
+        until = self._leased_until.get(delivery_id)
+        return until is not None and self._world.clock.now() < until
 
     async def next_due(self) -> datetime | None:
         """See Ledger."""

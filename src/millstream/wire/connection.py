@@ -11,6 +11,8 @@ from millstream.wire.governor import Governor
 from millstream.wire.http import Request, Response, Transport, TransportError
 
 calls_of_this_attempt: ContextVar[list[Call] | None] = ContextVar("calls_of_this_attempt", default=None)
+lease_of_this_attempt: ContextVar[Callable[[], bool] | None] = ContextVar("lease_of_this_attempt", default=None)
+"""Whether the delivery this attempt runs for is still ours; None outside of deliveries."""
 
 
 class AuthExpired(Exception):  # noqa: N818 - a signal between classifier and connection, not an error of anybody
@@ -45,6 +47,13 @@ Classify = Callable[[Response, str | None], Failure | AuthExpired | None]
 """Reads an answer: None = fine, otherwise what it means. The second argument is the idempotency key."""
 
 
+def _refuse_without_lease(operation: str, key: str | None) -> None:
+    """A worker that stood still past its lease may not do again what another is doing by now."""
+    still_ours = lease_of_this_attempt.get()
+    if still_ours is not None and not still_ours():
+        raise Retry("lease.lost", f"{operation} ({key}): another worker has taken this delivery over", counts=False)
+
+
 class Connection:
     """Sends requests of one system through its governor, tells the tap, turns lost answers into Retry or Unknown."""
 
@@ -69,6 +78,8 @@ class Connection:
         `repeatable` says that doing it twice harms nothing: then a lost answer is Retry, otherwise Unknown(key).
         """
         async with self.governor.slot():
+            if not repeatable:
+                _refuse_without_lease(operation, key)
             try:
                 return await self._attempt(request, operation, classify, key, repeatable)
             except AuthExpired as expired:

@@ -1,6 +1,7 @@
 """Adobe Commerce on the bench: the sandbox store, signed for (Open Source) and by token (cloud service)."""
 
 from datetime import date
+from typing import ClassVar
 
 import msgspec
 
@@ -31,7 +32,9 @@ class AdobeCommerceBench(Bench):
     name = "adobe_commerce"
     spec = SPEC
     secrets = (OWNER.consumer_secret, OWNER.token, OWNER.token_secret)
-    lacks = {"stale writes": "the store's API has no versions: a write of an order is absolute, the last one stays"}
+    lacks: ClassVar = {
+        "stale writes": "the store's API has no versions: a write of an order is absolute, the last one stays"
+    }
     wrong_credentials = (
         WrongCredential({"consumer_secret": "wrong-consumer-secret"}, "consumer_secret"),
         WrongCredential({"access_token_secret": "wrong-token-secret"}, "access_token_secret"),
@@ -41,6 +44,7 @@ class AdobeCommerceBench(Bench):
     throttlings = (
         Throttling(Response(status=503, headers={"retry-after": "120"} | HTML, body=b"<h1>Maintenance</h1>"), 120.0),
     )
+    nothing = (b'{"items": [], "total_count": 0}', b'{"items": null, "total_count": 0}')
     optional = frozenset(
         {
             *("billing_address_id", "customer_group_id", "email_sent", "is_virtual", "protect_code", "quote_id"),
@@ -54,7 +58,7 @@ class AdobeCommerceBench(Bench):
             ),
         }
     )
-    store: dict = {}
+    store: ClassVar = {}
 
     @classmethod
     async def open(cls, request):
@@ -128,7 +132,7 @@ class AdobeCommerceBench(Bench):
 class AdobeCloudBench(AdobeCommerceBench):
     name = "adobe_commerce (cloud service)"
     secrets = (CLOUD.client_secret,)
-    store = {"saas": CLOUD}
+    store: ClassVar = {"saas": CLOUD}
     wrong_credentials = (
         WrongCredential({"ims_client_secret": "wrong-ims-secret"}, "ims_client_secret"),
         WrongCredential({"ims_client_id": "wrong-ims-id"}, "ims_client_id"),

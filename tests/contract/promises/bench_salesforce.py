@@ -1,6 +1,7 @@
 """Salesforce on the bench: the sandbox org."""
 
 import json
+from typing import ClassVar
 
 import msgspec
 
@@ -29,7 +30,7 @@ class SalesforceBench(Bench):
     name = "salesforce"
     spec = SPEC
     secrets = (CLIENT_SECRET, "00Dxx0000000001!AQ")
-    lacks = {"feed": "the connector only writes to Salesforce; nothing is polled there"}
+    lacks: ClassVar = {"feed": "the connector only writes to Salesforce; nothing is polled there"}
     wrong_credentials = (
         WrongCredential({"client_secret": "wrong-client-secret"}, "client_secret"),
         WrongCredential({"client_id": "wrong-client-id"}, "client_id"),
@@ -38,6 +39,7 @@ class SalesforceBench(Bench):
         Throttling(limit("ConcurrentRequests (Concurrent API Requests)"), 5.0),
         Throttling(limit("TotalRequests"), 900.0),
     )
+    nothing = (b'{"totalSize": 0, "done": true, "records": []}', b'{"compositeResponse": []}')
     optional = frozenset({"attributes", "totalSize", "Name", "Hub_Customer_Id__c"})
 
     @classmethod

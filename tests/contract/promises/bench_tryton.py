@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -36,7 +37,7 @@ class TrytonBench(Bench):
     name = "tryton"
     spec = SPEC
     secrets = ("s3cret-Pass", TOKEN)
-    lacks = {
+    lacks: ClassVar = {
         "effects": ON_THE_REAL_SERVER,
         "feed": ON_THE_REAL_SERVER,
         "optional members": "Tryton sends every field that was asked for, empty ones as null",
@@ -46,6 +47,7 @@ class TrytonBench(Bench):
         WrongCredential({"user": "somebody-else"}, "user"),
     )
     throttlings = (Throttling(Response(status=200, body=b'{"id":1,"error":["RateLimitException","slow down"]}'), None),)
+    nothing = (b'{"id": 1, "result": []}', b'{"id": 1, "result": null}', b'{"id": 1, "error": []}')
 
     @classmethod
     async def open(cls, request):
@@ -87,7 +89,7 @@ class RealTrytonBench(TrytonBench):
     name = "tryton (real)"
     secrets = (HUB_PASSWORD,)
     marks = (pytest.mark.real, pytest.mark.timeout(900))
-    lacks = {
+    lacks: ClassVar = {
         **dict.fromkeys(("throttling", "troubles", "misread answers", "optional members"), ON_RECORDED_ANSWERS),
         "bad credentials": "five refused logins lock the user out of the server that the other tests use",
     }

@@ -58,7 +58,8 @@ class Salesforce:
     def _ambiguous(self, customer: Customer, accounts: Sequence[CrmCustomer]) -> Reject:
         named = "; ".join(f"{account.name} ({account.crm_id})" for account in accounts[:5])
         text = (
-            f"{self.name}: contacts with the e-mail {customer.masked_email} belong to {len(accounts)} accounts: {named}. "
+            f"{self.name}: contacts with the e-mail {customer.masked_email} belong to {len(accounts)} accounts: "
+            f"{named}. "
             "Merge the accounts or the contacts, then retry"
         )
         return Reject("customer.ambiguous", text, field="customer.email")

@@ -82,6 +82,8 @@ class Cancellation:
 
     async def _request(self, request: int) -> Row:
         rows = await self._client.search_read("purchase.request", [["id", "=", request]], ("state", "purchase"))
+        if not rows:
+            raise Retry("erp.order_missing", f"Purchase request {request} was deleted in Tryton meanwhile")
         return rows[0]
 
 

@@ -102,7 +102,7 @@ class TrytonClient:
         method = f"model.{model}.create"
         made = await self.call(method, list(values), key=key, repeatable=False)
         with reading(self.system, method, code=UNREADABLE):
-            return ids_of(made)
+            return ids_of(made, count=len(values))
 
     async def write(self, model: str, record: int, values: Row, *, key: str, seen: str | None = None) -> None:
         """Writes absolute values, so repeating is harmless.

@@ -117,7 +117,7 @@ class Orders:
         rows = await self._client.search_read(
             "sale.sale", [["id", "=", sale_id]], ("party", "shipment_address", "shipments.delivery_address")
         )
-        return rows[0]
+        return _only(rows, sale_id)
 
     async def _draft(self, order: SalesOrder, sale: Row | None, *, customer_id: str, key: str) -> int:
         """Makes the draft, or writes one that an earlier attempt left behind again, as the order says now."""
@@ -174,7 +174,7 @@ class Orders:
         sale = await self._totals(sale_id)
         with reading(self._client.system, "sale.sale", code=UNREADABLE):
             difference: Decimal = order.totals.grand_total.amount - sale["total_amount"]
-        if not difference:
+        if not difference or sale["state"] != "draft":  # no draft any more: whoever took it further checked it
             return sale
         if abs(difference) <= self._settings.rounding_tolerance:
             await self._round(sale, difference, key=key)
@@ -193,7 +193,7 @@ class Orders:
         rows = await self._client.search_read(
             "sale.sale", [["id", "=", sale_id]], (*TOTAL_FIELDS, "lines.unit_price", "_timestamp")
         )
-        return rows[0]
+        return _only(rows, sale_id)
 
     async def _round(self, sale: Row, difference: Decimal, *, key: str) -> None:
         """Closes a small difference by the rounding line: one line, grown if it is there already."""
@@ -263,7 +263,7 @@ class Orders:
     async def _over_limit(self, sale_id: int) -> bool:
         """Asks for the numbers instead of reading the refusal's words, which are in the user's language."""
         fields = ("untaxed_amount", "currency", "company.currency", "party.credit_amount", "party.credit_limit_amount")
-        sale = (await self._client.search_read("sale.sale", [["id", "=", sale_id]], fields))[0]
+        sale = _only(await self._client.search_read("sale.sale", [["id", "=", sale_id]], fields), sale_id)
         party = sale["party."]
         limit = party["credit_limit_amount"]
         if limit is None or sale["currency"] != sale["company."]["currency"]:
@@ -313,6 +313,12 @@ class Orders:
         for step in BACK_TO_DRAFT[shipment["state"]]:
             await self._client.press(f"model.stock.shipment.out.{step}", shipment["id"], key=key)
         await self._client.write("stock.shipment.out", shipment["id"], {"delivery_address": address}, key=key)
+
+
+def _only(rows: Sequence[Row], sale_id: int) -> Row:
+    if not rows:
+        raise Retry("erp.order_missing", f"Sale {sale_id} was deleted in Tryton meanwhile")
+    return rows[0]
 
 
 def _erp_items(rows: Sequence[Row], currency: str) -> dict[str, ErpItem]:

@@ -11,16 +11,16 @@ def rows_of(result: Any, fields: Sequence[str]) -> list[Row]:
     if not isinstance(result, list):
         raise TypeError(f"{type(result).__name__} in place of rows")
     for row in result:
-        ids_of([row["id"]])
+        ids_of([row["id"]], count=1)
         for field in fields:
             _check(row, field)
     return result
 
 
-def ids_of(result: Any) -> list[int]:
-    """The ids a create or a wizard answers with. Raises TypeError."""
-    if not (isinstance(result, list) and all(type(each) is int for each in result)):
-        raise TypeError("something else in place of ids")
+def ids_of(result: Any, *, count: int) -> list[int]:
+    """As many ids as records were asked for. Raises TypeError."""
+    if not (isinstance(result, list) and len(result) == count and all(type(each) is int for each in result)):
+        raise TypeError(f"something else in place of {count} ids")
     return result
 
 

@@ -29,16 +29,21 @@ with made as (
 select pg_notify('millstream_due', $6) from (select from made limit 1) as any_made
 
 -- claim --
--- Leases due lane heads, most urgent first; a running one whose lease ended is due again.
+-- Leases due lane heads, most urgent first; a running one whose lease ended is due again, its try filed as lost.
 with due as (
-    select id from delivery
+    select id, state, tries, worker, updated_at from delivery
     where head and state in ('waiting', 'running', 'retrying') and due_at <= $1 and subscriber = any($4)
     order by priority, due_at, id
     limit $2
     for update skip locked
+), lost as (
+    insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome, code, message)
+    select id, tries, coalesce(worker, 'unknown'), updated_at, $1, 'lost', 'lease.expired',
+        'the worker fell silent; what it did is looked up before it is done again'
+    from due where state = 'running'
 )
 update delivery d
-set state = 'running', due_at = $5, tries = tries + 1, attempts = attempts + 1, worker = $3, updated_at = $1
+set state = 'running', due_at = $5, tries = d.tries + 1, attempts = d.attempts + 1, worker = $3, updated_at = $1
 from due, event e
 where d.id = due.id and e.id = d.event_id
 returning d.id, d.subscriber, d.lane, d.tries, d.attempts, d.amended, d.waived, e.id as event_id, e.source,
@@ -80,7 +85,7 @@ select * from unnest($9::bigint[], $10::integer[], $11::smallint[], $12::text[],
 
 -- extend_leases --
 -- The heartbeat.
-update delivery set due_at = $3 where id = any($1) and state = 'running' and worker = $2
+update delivery set due_at = $3 where id = any($1) and state = 'running' and worker = $2 returning id
 
 -- next_due --
 -- When a worker should look again.
