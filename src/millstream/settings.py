@@ -66,6 +66,8 @@ class PolicySection(Section):
     unknown_customer: Literal["review", "create"] = "review"
     confirmed_status: str | None = None
     notify_customer: bool = True
+    language: Literal["en", "de"] = "en"
+    languages: dict[str, Literal["en", "de"]] = {}
 
 
 class Settings(BaseSettings):

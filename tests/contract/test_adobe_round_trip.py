@@ -230,3 +230,16 @@ async def test_members_the_connector_does_not_know_survive_in_the_raw_order():
     raw = (await house.port.read_order(order.store_order_id)).raw
     assert raw["extension_attributes"]["vendor_thing"] == {"a": [1, None]}
     assert house.port.interpret(msgspec.json.decode(msgspec.json.encode(raw))) == order
+
+
+async def test_the_promised_date_goes_into_its_own_attribute_where_the_store_has_one():
+    house = House("ims in the cloud", promise_attribute="expected_ship_date")
+    order = await house.place(("VALVE-050", 1))
+    await house.port.acknowledge(
+        order.store_order_id, order.number, erp_number="SO-1", status=None, key=KEY, ship_date=date(2026, 12, 4)
+    )
+    await house.port.promise(order.store_order_id, order.number, ship_date=date(2026, 12, 11), key=f"{KEY}/moved")
+    await house.port.promise(order.store_order_id, order.number, ship_date=None, key=f"{KEY}/unknown")
+    now = (await house.port.read_order(order.store_order_id)).raw
+    assert now["custom_attributes"] == [{"attribute_code": "expected_ship_date", "value": "2026-12-11"}]
+    assert now["ext_order_id"] == "SO-1"

@@ -32,7 +32,7 @@ class AsgiTransport:
         }
         body = request.body or b""
         received = False
-        status, headers, chunks = 500, {}, []
+        status, headers, cookies, chunks = 500, {}, {}, []
 
         async def receive():
             nonlocal received
@@ -45,7 +45,9 @@ class AsgiTransport:
             nonlocal status, headers
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = {k.decode().lower(): v.decode() for k, v in message.get("headers", [])}
+                lines = [(k.decode().lower(), v.decode()) for k, v in message.get("headers", [])]
+                headers = dict(lines)
+                cookies.update(v.partition(";")[0].split("=", 1) for k, v in lines if k == "set-cookie")
             elif message["type"] == "http.response.body":
                 chunks.append(message.get("body", b""))
 
@@ -53,7 +55,7 @@ class AsgiTransport:
             await app(scope, receive, send)
         except ConnectionError as lost:  # what a sandbox fault raises in place of an answer
             raise TransportError(str(lost), sent=getattr(lost, "sent", True)) from lost
-        return Response(status=status, headers=headers, body=b"".join(chunks))
+        return Response(status=status, headers=headers, body=b"".join(chunks), cookies=cookies)
 
     async def close(self) -> None:
         pass

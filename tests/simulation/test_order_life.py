@@ -214,3 +214,15 @@ async def test_hostile_text_in_an_order_stops_nobody_and_stays_text(house):
         "select data -> 'order' ->> 'customer_note' as note from event where type = 'order.placed'"
     )
     assert "nul \ufffd and '; drop table event; -- \\u0000 😀" in [row["note"] for row in notes]
+
+
+async def test_each_store_view_is_told_in_its_language(database):
+    house = House(database, languages={"2": "de"})
+    first = await house.place(("PUMP-CFG", 1))
+    second = await house.place(("PUMP-CFG", 1), store_id=2)
+    await house.settle_down()
+    (told,) = [c["comment"] for c in (await store_view(house, first))["comments"] if "confirmed" in c["comment"]]
+    assert "made to order, lead time 10 days" in told
+    (told,) = [c["comment"] for c in (await store_view(house, second))["comments"] if "bestätigt" in c["comment"]]
+    assert "4. Dezember 2026" in told
+    assert "Fertigung nach Auftrag, 10 Tage" in told

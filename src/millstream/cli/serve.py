@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
@@ -12,7 +13,7 @@ import uvicorn
 
 from millstream.bootstrap import Runtime, open_database, web_app
 from millstream.cli.session import console
-from millstream.settings import Settings, read_settings
+from millstream.settings import Settings, SettingsError, read_settings
 
 
 class WebServer(uvicorn.Server):
@@ -38,14 +39,15 @@ def work() -> None:
 
 async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
+    listening = _listen(settings) if web else None
     opened = await open_database(settings)
     runtime = Runtime(settings, database=opened.database)
     try:
         async with asyncio.TaskGroup() as group:
             server = _server(runtime) if web else None
             _stop_on_signals(runtime, server)
-            if server is not None:
-                group.create_task(server.serve())
+            if server is not None and listening is not None:
+                group.create_task(server.serve(sockets=[listening]))
                 console.print(f"Millstream serves on http://{settings.host}:{settings.port}")
             if worker:
                 console.print(f"Millstream works as {runtime.worker_name}")
@@ -53,6 +55,21 @@ async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
     finally:
         await runtime.close()
         opened.stop()
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket of the web edge. Taken before anything is started, so that a taken port costs nothing."""
+    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+    except OSError as error:
+        listening.close()
+        raise SettingsError(
+            f"Nothing can listen on {settings.host}:{settings.port}: {error.strerror}. "
+            "Set another port (MILLSTREAM_PORT) or host (MILLSTREAM_HOST), or stop what listens there."
+        ) from None
+    return listening
 
 
 def _server(runtime: Runtime) -> uvicorn.Server:

@@ -36,11 +36,14 @@ async def confirm_in_store(delivery: Delivery, hub: Hub) -> Settlement:
         order.number,
         erp_number=acknowledgement.number,
         status=hub.policy.confirmed_status,
+        ship_date=acknowledgement.ship_date,
         key=f"order/{order.key}/acknowledge",
     )
+    reason = main_reason(acknowledgement)
+    language = hub.policy.language_of(order)
     await hub.store.tell_customer(
         order.store_order_id,
-        confirmed_text(acknowledgement.number, acknowledgement.ship_date, main_reason(acknowledgement)),
+        confirmed_text(acknowledgement.number, acknowledgement.ship_date, reason, language),
         notify=hub.policy.notify_customer,
         key=f"order/{order.key}/confirmed",
         again=delivery.again,

@@ -12,7 +12,7 @@ from millstream.domain.errors import Reject, Retry
 from millstream.domain.events import NewEvent
 from millstream.domain.fulfilment import Delivered, Shipment
 from millstream.flows.hub import Hub
-from millstream.flows.words import PACKED_TEXT, delivered_text
+from millstream.flows.words import delivered_text, packed_text
 from millstream.ports.records import BookedOrder
 
 REPORTS_BEFORE_REVIEW = 5
@@ -60,7 +60,8 @@ async def packed_in_store(delivery: Delivery, hub: Hub) -> Settlement:
     shipment = shipment_of(delivery)
     order = (await booked(shipment.order_key, hub)).order
     key = f"order/{order.key}/packed/{shipment.erp_id}"
-    await hub.store.tell_customer(order.store_order_id, PACKED_TEXT, notify=False, key=key, again=delivery.again)
+    text = packed_text(hub.policy.language_of(order))
+    await hub.store.tell_customer(order.store_order_id, text, notify=False, key=key, again=delivery.again)
     return NOTHING
 
 
@@ -147,7 +148,7 @@ async def delivered_in_store(delivery: Delivery, hub: Hub) -> Settlement:
     order = (await booked(delivery.event.subject, hub)).order
     await hub.store.tell_customer(
         order.store_order_id,
-        delivered_text(report.received_by),
+        delivered_text(report.received_by, hub.policy.language_of(order)),
         notify=False,
         key=delivery.event.source_id,
         again=delivery.again,

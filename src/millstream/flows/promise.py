@@ -107,10 +107,13 @@ async def promise_changed_in_store(delivery: Delivery, hub: Hub) -> Settlement:
     told = _date(delivery.payload["ship_date"])
     if order.ship_date != told:
         return Settlement(note="a newer date is on its way to the shopper")
-    text = promise_changed_text(told, _date(delivery.payload["before"]), str(delivery.payload["reason"]))
+    before, reason = _date(delivery.payload["before"]), str(delivery.payload["reason"])
+    await hub.store.promise(
+        order.order.store_order_id, order.order.number, ship_date=told, key=delivery.event.source_id
+    )
     await hub.store.tell_customer(
         order.order.store_order_id,
-        text,
+        promise_changed_text(told, before, reason, hub.policy.language_of(order.order)),
         notify=hub.policy.notify_customer,
         key=delivery.event.source_id,
         again=delivery.again,

@@ -1,44 +1,119 @@
-"""What the shopper is told.
+"""What the shopper is told, in the language of the store view.
 
 Numbers, dates and the merchant's own sentences; whatever else gets in (a carrier's "received by") is escaped by the
-store connector, which knows how its store shows comments.
+store connector, which knows how its store shows comments. A reason of the ERP that has no words in a language is left
+out there rather than shown in another.
 """
 
+import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
-_MONTHS: Final = {
-    "en": "January February March April May June July August September October November December".split(),  # noqa: SIM905 - twelve words read better in a row
-    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split(),  # noqa: SIM905 - as above
+import msgspec
+
+
+class Texts(msgspec.Struct, frozen=True, kw_only=True):
+    """One language. Placeholders in braces are filled in."""
+
+    day: str
+    months: tuple[str, ...]
+    confirmed: str
+    ships_on: str
+    date_unknown: str
+    moved: str
+    moved_from: str
+    moved_to_unknown: str
+    reason: str
+    packed: str
+    delivered: str
+    received_by: str
+    reasons: Mapping[str, str] | None  # ERP reason (pattern) -> words; None: the ERP's own words
+
+
+TEXTS: Final = {
+    "en": Texts(
+        day="{day} {month} {year}",
+        months=tuple(
+            "January February March April May June July August September October November December".split()  # noqa: SIM905 - twelve words read better in a row
+        ),
+        confirmed="Your order is confirmed. Our number: {number}. {when}",
+        ships_on="It is expected to ship on {date}.",
+        date_unknown="We will tell you the ship date soon.",
+        moved="Your order is now expected to ship on {date}{before}.",
+        moved_from=" (before: {date})",
+        moved_to_unknown="The expected ship date of your order is being set anew; we will tell you as soon as it is known.",
+        reason=" Reason: {reason}.",
+        packed="Your order is packed and waits for the carrier.",
+        delivered="Your order was delivered.",
+        received_by=" Received by: {name}.",
+        reasons=None,
+    ),
+    "de": Texts(
+        day="{day}. {month} {year}",
+        months=tuple(
+            "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()  # noqa: SIM905 - as above
+        ),
+        confirmed="Ihre Bestellung ist bestätigt. Unsere Nummer: {number}. {when}",
+        ships_on="Voraussichtlicher Versand: {date}.",
+        date_unknown="Den Versandtermin teilen wir Ihnen in Kürze mit.",
+        moved="Ihre Bestellung wird nun voraussichtlich am {date} versandt{before}.",
+        moved_from=" (zuvor: {date})",
+        moved_to_unknown="Der Versandtermin Ihrer Bestellung wird neu bestimmt; wir teilen ihn mit, sobald er feststeht.",
+        reason=" Grund: {reason}.",
+        packed="Ihre Bestellung ist verpackt und wartet auf die Abholung.",
+        delivered="Ihre Bestellung wurde zugestellt.",
+        received_by=" Angenommen von: {name}.",
+        reasons={
+            r"in stock": "ab Lager",
+            r"made to order, lead time (\d+) days?": r"Fertigung nach Auftrag, \1 Tage",
+            r"bought for this order, lead time (\d+) days?": r"Beschaffung nach Auftrag, \1 Tage",
+            r"made to order": "Fertigung nach Auftrag",
+            r"bought for this order": "Beschaffung nach Auftrag",
+        },
+    ),
 }
+LANGUAGES: Final = tuple(TEXTS)
 
 
 def long_date(day: date, language: str = "en") -> str:
     """`14 September 2026`, `14. September 2026`."""
-    months = _MONTHS.get(language, _MONTHS["en"])
-    dot = "." if language == "de" else ""
-    return f"{day.day}{dot} {months[day.month - 1]} {day.year}"
+    texts = TEXTS[language]
+    return texts.day.format(day=day.day, month=texts.months[day.month - 1], year=day.year)
 
 
-def confirmed_text(erp_number: str, ship_date: date | None, reason: str) -> str:
+def _why(reason: str, texts: Texts) -> str:
+    """The reason as a sentence, empty where there is none or none in this language."""
+    if texts.reasons is not None:
+        words = (
+            re.sub(pattern, text, reason) for pattern, text in texts.reasons.items() if re.fullmatch(pattern, reason)
+        )
+        reason = next(words, "")
+    return texts.reason.format(reason=reason) if reason else ""
+
+
+def confirmed_text(erp_number: str, ship_date: date | None, reason: str, language: str = "en") -> str:
     """The order acknowledgement."""
-    when = f"It is expected to ship on {long_date(ship_date)}." if ship_date else "We will tell you the ship date soon."
-    why = f" ({reason})" if reason else ""
-    return f"Your order is confirmed. Our number: {erp_number}. {when}{why}"
+    texts = TEXTS[language]
+    when = texts.ships_on.format(date=long_date(ship_date, language)) if ship_date else texts.date_unknown
+    return texts.confirmed.format(number=erp_number, when=when) + _why(reason, texts)
 
 
-def promise_changed_text(ship_date: date | None, before: date | None, reason: str) -> str:
+def promise_changed_text(ship_date: date | None, before: date | None, reason: str, language: str = "en") -> str:
     """A new date, with the old one and why."""
+    texts = TEXTS[language]
     if ship_date is None:
-        return "The expected ship date of your order is being set anew; we will tell you as soon as it is known."
-    was = f" (before: {long_date(before)})" if before else ""
-    why = f" Reason: {reason}." if reason else ""
-    return f"Your order is now expected to ship on {long_date(ship_date)}{was}.{why}"
+        return texts.moved_to_unknown
+    was = texts.moved_from.format(date=long_date(before, language)) if before else ""
+    return texts.moved.format(date=long_date(ship_date, language), before=was) + _why(reason, texts)
 
 
-PACKED_TEXT: Final = "Your order is packed and waits for the carrier."
+def packed_text(language: str = "en") -> str:
+    """Packed, before the carrier came."""
+    return TEXTS[language].packed
 
 
-def delivered_text(received_by: str | None) -> str:
+def delivered_text(received_by: str | None, language: str = "en") -> str:
     """The carrier's word."""
-    return "Your order was delivered." if not received_by else f"Your order was delivered. Received by: {received_by}."
+    texts = TEXTS[language]
+    return texts.delivered + (texts.received_by.format(name=received_by) if received_by else "")

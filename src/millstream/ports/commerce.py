@@ -1,7 +1,7 @@
 """What the hub needs of a store."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -63,9 +63,23 @@ class OrderBook(Protocol):
     """
 
     async def acknowledge(
-        self, store_order_id: str, number: str, *, erp_number: str, status: str | None, key: str
+        self,
+        store_order_id: str,
+        number: str,
+        *,
+        erp_number: str,
+        status: str | None,
+        key: str,
+        ship_date: date | None = None,
     ) -> None:
-        """Puts the ERP's number and, if given, a status on the order. Absolute, so repeating is harmless."""
+        """Puts the ERP's number, a status and the promised ship date on the order, as far as given and possible.
+
+        Absolute, so repeating is harmless. A store without a field for the date says it in its comment only.
+        """
+        ...
+
+    async def promise(self, store_order_id: str, number: str, *, ship_date: date | None, key: str) -> None:
+        """Puts a new ship date on the order where the store has a field for it; elsewhere does nothing."""
         ...
 
     async def tell_customer(

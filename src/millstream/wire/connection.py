@@ -7,6 +7,7 @@ from typing import Protocol
 
 from millstream.domain.errors import Failure, Retry, Unknown
 from millstream.ports.tap import Call, Tap
+from millstream.wire.conceal import concealed, credentials_in
 from millstream.wire.governor import Governor
 from millstream.wire.http import Request, Response, Transport, TransportError
 
@@ -100,7 +101,7 @@ class Connection:
         authorized: Request | None = None
         try:
             authorized = await self._auth.authorize(request, self._transport.send)
-            response = await self._transport.send(authorized)
+            response = concealed(await self._transport.send(authorized), credentials_in(authorized.headers))
             status = response.status
             verdict = classify(response, key)
             if verdict is not None:

@@ -26,11 +26,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer. Header names are lower case."""
+    """An answer. Header names are lower case; `cookies` are those it sets, which may be several."""
 
     status: int
     headers: dict[str, str] = {}
     body: bytes = b""
+    cookies: dict[str, str] = {}
 
     @property
     def is_json(self) -> bool:
@@ -106,7 +107,10 @@ class AiohttpTransport:
             ) as answer:
                 body = await _read_capped(answer)
                 return Response(
-                    status=answer.status, headers={k.lower(): v for k, v in answer.headers.items()}, body=body
+                    status=answer.status,
+                    headers={k.lower(): v for k, v in answer.headers.items()},
+                    body=body,
+                    cookies={name: morsel.value for name, morsel in answer.cookies.items()},
                 )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TransportError(f"cannot connect: {error}", sent=False) from error

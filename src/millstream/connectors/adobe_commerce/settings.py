@@ -59,6 +59,7 @@ class AdobeCommerceSettings(BaseModel):
     page_size: int = Field(PAGE_SIZE_MAX, ge=1, le=PAGE_SIZE_MAX)
     find_catalogue_skus: bool = Field(True, description="look up the SKU behind one with custom options appended")
 
+    promise_attribute: str = Field("", description="custom order attribute for the promised date; empty: comment only")
     statuses: dict[str, str] = Field({}, description="status words of the hub -> status codes of this store")
     sources: dict[str, str] = Field({}, description="ERP warehouse -> inventory source code")
     carriers: dict[str, str] = Field({}, description="ERP carrier -> carrier code of this store")

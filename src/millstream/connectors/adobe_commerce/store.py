@@ -1,7 +1,7 @@
 """The store connection: what the hub's `CommercePort` promises, kept with the calls of `client`."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from millstream.connectors.adobe_commerce.check import findings
@@ -116,7 +116,14 @@ class AdobeCommerce:
     # --- answers out ---
 
     async def acknowledge(
-        self, store_order_id: str, number: str, *, erp_number: str, status: str | None, key: str
+        self,
+        store_order_id: str,
+        number: str,
+        *,
+        erp_number: str,
+        status: str | None,
+        key: str,
+        ship_date: date | None = None,
     ) -> None:
         """See OrderBook. A status is written only while the order is new or processing."""
         if len(erp_number) > ERP_NUMBER_MAX:
@@ -130,6 +137,7 @@ class AdobeCommerce:
             "entity_id": int(id_number(store_order_id)),
             "increment_id": number,
             "ext_order_id": erp_number,
+            **self._promised(ship_date),
         }
         wanted = self._status(status)
         if wanted is not None:
@@ -139,6 +147,19 @@ class AdobeCommerce:
             else:
                 self._kit.tap.note("status.too_late", system=self.name, order=number, state=now.get("state"))
         await self.client.update_order(entity, key=key)
+
+    async def promise(self, store_order_id: str, number: str, *, ship_date: date | None, key: str) -> None:
+        """See OrderBook. Custom order attributes exist in SaaS, and in PaaS with Adobe's module."""
+        promised = self._promised(ship_date)
+        if promised:
+            entity = {"entity_id": int(id_number(store_order_id)), "increment_id": number, **promised}
+            await self.client.update_order(entity, key=key)
+
+    def _promised(self, ship_date: date | None) -> dict[str, Any]:
+        code = self.settings.promise_attribute
+        if not code or ship_date is None:
+            return {}
+        return {"custom_attributes": [{"attribute_code": code, "value": ship_date.isoformat()}]}
 
     async def tell_customer(
         self, store_order_id: str, text: str, *, notify: bool, key: str, again: bool, status: str | None = None

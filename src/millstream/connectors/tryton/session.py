@@ -11,6 +11,7 @@ from millstream.connectors.tryton.failures import failure_of_error, failure_of_s
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.errors import Failure, Reject, Retry
 from millstream.ports.world import Clock
+from millstream.wire.conceal import concealed
 from millstream.wire.connection import AuthExpired, Send
 from millstream.wire.http import Request, TransportError
 
@@ -58,7 +59,7 @@ class SessionLogin:
             timeout_s=self._settings.timeout_s,
         )
         try:
-            response = await send(request)
+            response = concealed(await send(request), {password, json.dumps(password)[1:-1]})
         except TransportError as error:
             raise TransportError(f"login: {error.reason}", sent=False) from error  # the call itself never left
         failure = failure_of_status(response, self._clock.now())

@@ -31,7 +31,7 @@ select pg_notify('millstream_due', $6) from (select from made limit 1) as any_ma
 -- claim --
 -- Leases due lane heads, most urgent first; a running one whose lease ended is due again, its try filed as lost.
 with due as (
-    select id, state, tries, worker, updated_at from delivery
+    select id, event_id, state, tries, worker, updated_at from delivery
     where head and state in ('waiting', 'running', 'retrying') and due_at <= $1 and subscriber = any($4)
     order by priority, due_at, id
     limit $2
@@ -41,6 +41,11 @@ with due as (
     select id, tries, coalesce(worker, 'unknown'), updated_at, $1, 'lost', 'lease.expired',
         'the worker fell silent; what it did is looked up before it is done again'
     from due where state = 'running'
+), told as (
+    insert into audit (at, actor, action, subject, detail)
+    select $1, 'hub:' || $3, 'delivery.lost', e.subject,
+        jsonb_build_object('delivery', due.id, 'try', due.tries, 'worker', due.worker)
+    from due join event e on e.id = due.event_id where due.state = 'running'
 )
 update delivery d
 set state = 'running', due_at = $5, tries = d.tries + 1, attempts = d.attempts + 1, worker = $3, updated_at = $1
