@@ -1,0 +1,181 @@
+"""The rules that hold an order, and what is booked of one: pure, without any system."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
+from millstream.domain.errors import Reject
+from millstream.domain.order import Address, Customer, LineOption, OrderLine, SalesOrder, Totals
+from millstream.domain.values import Money, Quantity
+from millstream.flows.order_to_erp import (
+    aliases_of,
+    base_total,
+    item_of,
+    main_reason,
+    refuse_stale_prices,
+    refuse_unless_money_closes,
+)
+from millstream.ports.erp import ErpItem
+
+ONE_PERCENT = Decimal(1)
+
+
+def euro(amount, currency="EUR") -> Money:
+    return Money(Decimal(amount), currency)
+
+
+def line(price="100", sku="PUMP-100", **other) -> OrderLine:
+    return OrderLine(
+        id="1",
+        sku=sku,
+        name=sku,
+        quantity=Quantity(Decimal(1)),
+        unit_price=euro(price),
+        discount=euro(0),
+        net=euro(price).to_cent(),
+        tax=euro(0),
+        ship_item_id="1",
+        **other,
+    )
+
+
+def order(*lines, total=None, **other) -> SalesOrder:
+    lines = lines or (line(),)
+    total = euro(total or sum(one.net.amount for one in lines))
+    return SalesOrder(
+        key="shop-1-7",
+        store="shop",
+        store_view_id="1",
+        store_order_id="17",
+        number="7",
+        state="new",
+        status="pending",
+        placed_at=datetime(2026, 11, 23, tzinfo=UTC),
+        currency="EUR",
+        customer=Customer(store_customer_id="5", email="mia@miller.example", name="Mia Miller"),
+        bill_to=Address(name="Mia Miller"),
+        ship_to=None,
+        lines=lines,
+        totals=Totals(subtotal=total, discount=euro(0), shipping=euro(0), tax=euro(0), grand_total=total),
+        **other,
+    )
+
+
+def item(price="100", sku="PUMP-100", *, currency="EUR", salable=True) -> ErpItem:
+    return ErpItem(sku=sku, name=sku, salable=salable, price=None if price is None else euro(price, currency))
+
+
+def held_for(order, *items, tolerance=ONE_PERCENT) -> Reject | None:
+    try:
+        refuse_stale_prices(order, {one.sku: one for one in items}, tolerance)
+    except Reject as refused:
+        return refused
+    return None
+
+
+@pytest.mark.parametrize("sold", ["100", "99", "101", "100.5"])
+def test_a_price_within_the_tolerance_passes(sold):
+    assert held_for(order(line(sold)), item("100")) is None
+
+
+@pytest.mark.parametrize("sold", ["98.99", "101.01", "1"])
+def test_a_price_beyond_the_tolerance_is_held_either_way_and_both_prices_are_named(sold):
+    held = held_for(order(line(sold)), item("100"))
+    assert (held.code, held.field) == ("price.stale", "lines[1].unit_price")
+    assert str(euro(sold)) in held.message
+    assert "100.00 EUR" in held.message
+
+
+def test_a_cent_is_always_allowed_so_that_cheap_things_may_round():
+    assert held_for(order(line("0.06")), item("0.05"), tolerance=Decimal(0)) is None
+    assert held_for(order(line("0.07")), item("0.05"), tolerance=Decimal(0)).code == "price.stale"
+
+
+def test_a_price_the_erp_does_not_know_or_has_in_another_currency_is_no_reason_to_hold():
+    assert held_for(order(line("1")), item(None)) is None
+    assert held_for(order(line("1")), item("100", currency="USD")) is None
+
+
+def test_surcharges_of_custom_options_are_no_reason_to_hold():
+    engraved = line("150", options=(LineOption(kind="custom", option_id="1", value="engraved"),))
+    assert held_for(order(engraved), item("100")) is None
+
+
+def test_a_line_means_the_salable_item_of_its_own_sku_or_else_of_the_catalogues():
+    both = {"PUMP-RED": item(sku="PUMP-RED"), "PUMP": item(sku="PUMP")}
+    red = line(sku="PUMP-RED", base_sku="PUMP")
+    assert item_of(red, both).sku == "PUMP-RED"
+    assert item_of(red, {"PUMP": both["PUMP"]}).sku == "PUMP"
+    assert item_of(red, {"PUMP-RED": item(sku="PUMP-RED", salable=False), "PUMP": both["PUMP"]}).sku == "PUMP"
+    assert item_of(red, {}) is None
+
+
+def test_an_order_that_does_not_close_to_the_cent_is_held_and_told_by_how_much():
+    refuse_unless_money_closes(order())
+    with pytest.raises(Reject) as held:
+        refuse_unless_money_closes(order(total="100.01"))
+    assert (held.value.code, held.value.field) == ("totals.gap", "totals")
+    assert "Order 7 does not close to the cent" in held.value.message
+
+
+@pytest.mark.parametrize(
+    ("said", "booked"),
+    [
+        ({}, "100.00 EUR"),
+        ({"base_total": Money(Decimal("91.115"), "CHF")}, "91.12 CHF"),
+        ({"base_currency": "USD", "base_rate": Decimal("0.8")}, "125.00 USD"),
+        ({"base_currency": "USD", "base_rate": Decimal("0.9")}, "111.11 USD"),
+    ],
+)
+def test_the_total_in_base_currency_is_the_stores_own_or_by_the_rate_of_the_day(said, booked):
+    assert str(base_total(order(**said))) == booked
+
+
+def acknowledgement(*schedules) -> Acknowledgement:
+    lines = tuple(
+        LineSchedule(
+            line_id=str(n),
+            sku="X",
+            quantity=Quantity(Decimal(1)),
+            ship_date=day,
+            reason=reason,
+            work_orders=work_orders,
+        )
+        for n, (day, reason, work_orders) in enumerate(schedules, 1)
+    )
+    zero = euro(0)
+    return Acknowledgement(
+        erp_id="9",
+        number="SO9",
+        state="confirmed",
+        warehouse=None,
+        lines=lines,
+        ship_date=None,
+        net=zero,
+        tax=zero,
+        gross=zero,
+    )
+
+
+def test_an_order_ships_when_its_slowest_line_does_and_that_lines_reason_is_told():
+    told = acknowledgement((date(2026, 12, 1), "in stock", ()), (date(2026, 12, 9), "made to order", ()))
+    assert main_reason(told) == "made to order"
+    assert main_reason(acknowledgement((None, "nobody knows", ()))) == ""
+
+
+def test_an_order_can_be_asked_for_by_every_number_it_has():
+    told = acknowledgement((None, "", ("WO1", "WO2")))
+    numbers = {(alias.kind, alias.value) for alias in aliases_of(order(po_number="PO-5"), told)}
+    assert numbers == {
+        ("store", "7"),
+        ("store_id", "17"),
+        ("erp", "SO9"),
+        ("erp_id", "9"),
+        ("po", "PO-5"),
+        ("email", "mia@miller.example"),
+        ("work_order", "WO1"),
+        ("work_order", "WO2"),
+    }
+    assert "po" not in {alias.kind for alias in aliases_of(order(), told)}
