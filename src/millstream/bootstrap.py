@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from millstream.connectors.adobe_commerce import SPEC as ADOBE_COMMERCE
 from millstream.connectors.salesforce import SPEC as SALESFORCE
+from millstream.connectors.sap_s4hana import SPEC as SAP_S4HANA
 from millstream.connectors.tryton import SPEC as TRYTON
 from millstream.domain.errors import Retry
 from millstream.engine.delivery import Execution
@@ -46,7 +47,7 @@ from millstream.web.door_settings import DoorSettings
 from millstream.wire.http import AiohttpTransport, Transport
 from millstream.wire.kit import WireKit
 
-CONNECTORS: Final[tuple[Connector, ...]] = (ADOBE_COMMERCE, TRYTON, SALESFORCE)
+CONNECTORS: Final[tuple[Connector, ...]] = (ADOBE_COMMERCE, TRYTON, SAP_S4HANA, SALESFORCE)
 SWEEP_S: Final = 15.0  # how often lanes are swept and the audit trail is sealed
 ERP_WRITER: Final = "erp"  # the subscriber whose flows write orders into the ERP
 

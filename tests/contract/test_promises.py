@@ -17,6 +17,7 @@ import pytest
 
 from contract.promises.bench_adobe_commerce import AdobeCloudBench, AdobeCommerceBench
 from contract.promises.bench_salesforce import SalesforceBench
+from contract.promises.bench_sap_s4hana import S4HanaBench, S4HanaOAuthBench
 from contract.promises.bench_tryton import RealTrytonBench, TrytonBench
 from fakes.promise_bench import (
     Throttling,
@@ -34,7 +35,7 @@ from millstream.wire.connection import calls_of_this_attempt
 from millstream.wire.governor import GovernorSettings
 from millstream.wire.http import Response
 
-BENCHES = (AdobeCommerceBench, AdobeCloudBench, SalesforceBench, TrytonBench, RealTrytonBench)
+BENCHES = (AdobeCommerceBench, AdobeCloudBench, SalesforceBench, S4HanaBench, S4HanaOAuthBench, TrytonBench, RealTrytonBench)
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = frozenset(

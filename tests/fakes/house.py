@@ -44,18 +44,24 @@ def store_credentials(store):
 
 
 class House:
-    """Everything a scenario needs; `hub` may be taken down and built again, the systems live on."""
+    """Everything a scenario needs; `hub` may be taken down and built again, the systems live on.
 
-    def __init__(self, database, *, seed=1, **policy):
+    `erp` is a section of the settings that stands for a real connector in place of the ERP in memory; `hosts` makes the
+    systems it speaks to, given the house's clock.
+    """
+
+    def __init__(self, database, *, seed=1, erp=None, hosts=None, **policy):
         self.database = database
         self.world = ManualWorld(seed)
         now = self.world.clock.now
         self.store_app = create_store(now=now, sleep=self.world.clock.sleep, seed=seed, post=_nobody)
         self.crm_app = create_crm(now=now)
-        self.transport = AsgiTransport(shop=self.store_app, localhost=self.crm_app)
+        others = {host: create(now=now) for host, create in (hosts or {}).items()}
+        self.transport = AsgiTransport(shop=self.store_app, localhost=self.crm_app, **others)
         self.tap = RecordingTap()
         self.extra_taps = []
-        self.erp = FakeErp(self, self.world.clock)
+        self.erp_section = erp
+        self.erp = None if erp else FakeErp(self, self.world.clock)
         self.policy = policy
         self.runs = 0
         self.hub = self.build()
@@ -69,7 +75,7 @@ class House:
         self.runs += 1
         settings = Settings(
             store={**STORE, **store_credentials(self.store_app)},
-            erp={"kind": "tryton"},
+            erp=self.erp_section or {"kind": "tryton"},
             crm=CRM,
             policy=self.policy,
             retry={"attempts_max": 12, "first_delay_s": 1, "delay_max_s": 60},

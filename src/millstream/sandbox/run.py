@@ -16,7 +16,7 @@ import uvicorn
 from millstream.sandbox.faults import Faults
 
 LOOPBACK = "127.0.0.1"
-SYSTEMS = ("adobe_commerce", "salesforce")
+SYSTEMS = ("adobe_commerce", "salesforce", "sap_s4hana")
 
 
 def make_app(name: str, *, seed: int = 0) -> Any:
