@@ -40,9 +40,11 @@ def work() -> None:
 async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
     listening = _listen(settings) if web else None
+    _end_on_signals(asyncio.current_task())  # until there is something to stop gracefully
     opened = await open_database(settings)
     runtime = Runtime(settings, database=opened.database)
     try:
+        await runtime.calibrate_clock()
         async with asyncio.TaskGroup() as group:
             server = _server(runtime) if web else None
             _stop_on_signals(runtime, server)
@@ -84,6 +86,13 @@ def _server(runtime: Runtime) -> uvicorn.Server:
         timeout_keep_alive=30,
     )
     return WebServer(config)
+
+
+def _end_on_signals(task: asyncio.Task[object] | None) -> None:
+    """A signal during the start unwinds it, so that what was started already is ended again."""
+    if task is not None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def _stop_on_signals(runtime: Runtime, server: uvicorn.Server | None) -> None:
