@@ -1,5 +1,5 @@
 # Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
-#   make demo    the whole product on this machine, no account anywhere        DEMO_ARGS="--orders 20"
+#   make demo    the whole product on this machine, no account anywhere   ERP=sap_s4hana DEMO_ARGS="--orders 20"
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
 #   make bench   the measured promises           make docs  holds the documents against the code
@@ -15,6 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO_ARGS ?=
+ERP ?= tryton
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 
@@ -26,7 +27,7 @@ PYTHON ?= $(shell for name in python3 python3.11 python3.12 python3.13 python3.1
 setup: $(VENV)/.dev-installed
 
 demo: $(VENV)/.base-installed
-	@$(BIN)/millstream demo $(DEMO_ARGS)
+	@$(BIN)/millstream demo --erp $(ERP) $(DEMO_ARGS)
 
 test: check
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)

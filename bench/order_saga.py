@@ -31,6 +31,7 @@ from urllib.request import urlopen
 
 import psutil
 
+from limit import limit
 from millstream.bootstrap import Runtime
 from millstream.domain.delivery import Settlement
 from millstream.engine.tap import LogTap, Taps
@@ -274,6 +275,7 @@ async def measure(url: str, postmaster: int, base_url: str, given: argparse.Name
             await write_books(connection, [Settlement(links=tuple(known_customers(given.customers)))], world)
         await bench.full_speed(min(WARM_UP_ORDERS, given.orders))
         full = await bench.full_speed(given.orders, profiler)
+        bare = await compared(url, base_url, bench, full, given.orders) if given.vs_limit else {}
         half = await bench.half_load(full["orders_per_s_with_accepting"] / 2, given.half_load_s)
         heard = bench.counts()
     finally:
@@ -293,10 +295,20 @@ async def measure(url: str, postmaster: int, base_url: str, given: argparse.Name
         "concurrency": given.concurrency,
         "latency_ms": given.latency_ms,
         "full_speed": full,
+        **bare,
         "half_load": half,
         "effects_made_twice": twice,
         "other_calls": {name: n for name, n in heard["calls"].items() if name not in CALLS},
     }
+
+
+async def compared(url: str, base_url: str, bench: Bench, full: dict, orders: int) -> dict:
+    """The bare program in the same run: what is possible at all, and how near the hub comes to it."""
+    texts = [json.dumps(event.data) for event in bench.orders(orders)]
+    bare = await limit(url, base_url, texts, accept_at_once=ACCEPT_AT_ONCE, cpu_now=bench.cpu.now)
+    speed = full["orders_per_s_with_accepting"] / bare["orders_per_s_with_accepting"]
+    cpu = full["cpu_ms_per_order"]["total"] / bare["cpu_ms_per_order"]["total"]
+    return {"limit": bare, "vs_limit": {"orders_per_s": round(speed, 2), "cpu_per_order": round(cpu, 2)}}
 
 
 def loop_factory(*, uvloop: bool):
@@ -328,6 +340,9 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=0.0, help="how long each outside answer takes")
     parser.add_argument("--half-load-s", type=float, default=10.0, help="how long the latency is measured")
     parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument(
+        "--vs-limit", action="store_true", help="also run the bare program of limit.py, print the ratio"
+    )
     parser.add_argument("--uvloop", action="store_true", help="run the hub on uvloop, if it is installed")
     parser.add_argument("--profile", action="store_true", help="print where the hub's time goes (distorts it)")
     given = parser.parse_args()

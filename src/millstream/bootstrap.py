@@ -230,14 +230,14 @@ class Runtime:
 
 
 class OpenDatabase(msgspec.Struct, frozen=True, kw_only=True):
-    """A migrated database and what to call when done."""
+    """A database and what to call when done."""
 
     database: Database
     stop: Callable[[], None]
 
 
-async def open_database(settings: Settings) -> OpenDatabase:
-    """The external PostgreSQL the settings name, or the embedded one; migrated."""
+async def open_database(settings: Settings, *, migrate: bool = True) -> OpenDatabase:
+    """The external PostgreSQL the settings name, or the embedded one; migrated, unless that is not wanted yet."""
     async with AsyncExitStack() as undo:
         url, stop = settings.database_url, _nothing
         if url is None:
@@ -246,7 +246,8 @@ async def open_database(settings: Settings) -> OpenDatabase:
             stop = embedded.stop
             undo.callback(stop)
         database = Database(url)
-        await database.migrate()
+        if migrate:
+            await database.migrate()
         undo.pop_all()
         return OpenDatabase(database=database, stop=stop)
 

@@ -35,7 +35,15 @@ from millstream.wire.connection import calls_of_this_attempt
 from millstream.wire.governor import GovernorSettings
 from millstream.wire.http import Response
 
-BENCHES = (AdobeCommerceBench, AdobeCloudBench, SalesforceBench, S4HanaBench, S4HanaOAuthBench, TrytonBench, RealTrytonBench)
+BENCHES = (
+    AdobeCommerceBench,
+    AdobeCloudBench,
+    SalesforceBench,
+    S4HanaBench,
+    S4HanaOAuthBench,
+    TrytonBench,
+    RealTrytonBench,
+)
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = frozenset(

@@ -112,14 +112,15 @@ class Town:
 
     # --- workers ---
 
-    def start_worker(self, name: str) -> None:
-        """Starts a worker; as every real process, it gets a name nobody had before."""
+    def start_worker(self, name: str, *, migrations: Path | None = None) -> None:
+        """Starts a worker under a name nobody had before, as every real process. A newer one brings its own steps."""
         self.starts += 1
         plan = {
             "database_url": self.database.url,
             "worker": f"{name}-{self.starts}",
             "erp_url": self.urls["erp"],
             "settings": self.settings(),
+            "migrations": migrations and str(migrations),
         }
         self._start(name, [str(TESTS / "fakes/worker_process.py"), json.dumps(plan)])
 

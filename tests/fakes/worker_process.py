@@ -1,6 +1,7 @@
 """One hub worker as a process of its own, to be killed: `python tests/fakes/worker_process.py '<json>'`.
 
-The JSON names `database_url`, `worker`, `erp_url` and the `settings`. The line "working" says that it works; its log
+The JSON names `database_url`, `worker`, `erp_url` and the `settings`; `migrations`, if given, is the folder of steps it
+applies first, as every real process does. The line "working" says that it works; its log
 goes to stderr.
 """
 
@@ -8,6 +9,7 @@ import asyncio
 import json
 import logging
 import sys
+from pathlib import Path
 
 from fakes.counting_erp import CountingErp
 from millstream.bootstrap import Runtime
@@ -15,6 +17,7 @@ from millstream.engine.tap import LogTap
 from millstream.engine.world import SystemWorld
 from millstream.settings import Settings
 from millstream.store.database import Database
+from millstream.store.schema import migrations
 from millstream.wire.http import AiohttpTransport
 from millstream.wire.kit import WireKit
 
@@ -22,9 +25,12 @@ from millstream.wire.kit import WireKit
 async def work(plan: dict) -> None:
     world, transport, tap = SystemWorld(), AiohttpTransport(), LogTap()
     erp = CountingErp(WireKit(transport=transport, world=world, tap=tap), plan["erp_url"], concurrency=8)
+    database = Database(plan["database_url"])
+    if plan.get("migrations"):
+        await database.migrate(steps=migrations(Path(plan["migrations"])))
     runtime = Runtime(
         Settings(**plan["settings"]),
-        database=Database(plan["database_url"]),
+        database=database,
         transport=transport,
         world=world,
         tap=tap,

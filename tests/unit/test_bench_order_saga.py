@@ -12,7 +12,7 @@ CALLS = {"erp.find_items", "erp.place_order", "store.acknowledge", "store.commen
 
 def test_a_short_run_makes_six_calls_per_order_and_no_effect_twice(tmp_path):
     path = tmp_path / "saga.json"
-    command = [sys.executable, str(BENCH), "--orders", "50", "--half-load-s", "0.5", "--json", str(path)]
+    command = [sys.executable, str(BENCH), "--orders", "50", "--half-load-s", "0.5", "--vs-limit", "--json", str(path)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "PYTHONWARNINGS": "error"})
     figures = json.loads(path.read_text())
     full, half = figures["full_speed"], figures["half_load"]
@@ -26,3 +26,6 @@ def test_a_short_run_makes_six_calls_per_order_and_no_effect_twice(tmp_path):
     assert half["orders"] >= 20
     for latency in ("accept_ms", "accepted_to_confirmed_ms", "accepted_to_told_ms"):
         assert 0 < half[latency]["p50"] <= half[latency]["p95"] <= half[latency]["p99"]
+    assert figures["limit"]["orders"] == 50
+    assert figures["vs_limit"]["orders_per_s"] > 0
+    assert figures["vs_limit"]["cpu_per_order"] > 0

@@ -6,7 +6,8 @@ import asyncpg
 import pytest
 
 from millstream.domain.errors import Retry
-from millstream.store.database import Database, database_failures, migrations
+from millstream.store.database import Database, database_failures
+from millstream.store.schema import migrations
 
 
 @pytest.mark.parametrize(

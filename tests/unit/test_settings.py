@@ -174,14 +174,15 @@ def test_settings_cannot_be_altered_while_they_are_in_use():
     ("kind", "section", "variable", "known"),
     [
         ("commerce", "store", "MILLSTREAM_STORE__KIND", "adobe_commerce"),
-        ("erp", "erp", "MILLSTREAM_ERP__KIND", "tryton"),
+        ("erp", "erp", "MILLSTREAM_ERP__KIND", "sap_s4hana, tryton"),
         ("crm", "crm", "MILLSTREAM_CRM__KIND", "salesforce"),
     ],
 )
 def test_an_unknown_connector_is_refused_with_those_that_are_known(kind, section, variable, known):
-    for given in ({}, {"kind": "sap"}):
+    for given in ({}, {"kind": "abacus"}):
         told = refused_port(kind, **given)
-        assert f"[{section}] kind = {given.get('kind')!r} is not known. Known: {known}." in told
+        assert f"[{section}] kind = {given.get('kind')!r} is not known. Known: " in told
+        assert known in told
         assert variable in told
 
 

@@ -5,7 +5,7 @@ import sys
 import typer
 from rich.console import Console
 
-from millstream.cli import audit, deliveries, demo, doctor, orders, serve
+from millstream.cli import audit, backup, deliveries, demo, doctor, migrate, orders, serve
 from millstream.domain.errors import Failure
 from millstream.settings import SettingsError
 
@@ -22,6 +22,9 @@ app.add_typer(audit.app, name="audit")
 app.command(name="serve")(serve.serve)
 app.command(name="work")(serve.work)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="migrate")(migrate.migrate)
+app.command(name="backup")(backup.backup)
+app.command(name="restore")(backup.restore)
 app.command(name="demo")(demo.demo)
 
 

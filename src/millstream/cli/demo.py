@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from millstream.demo.cast import Plant, wishes
+from millstream.demo.cast import wishes
 from millstream.demo.play import Play
 from millstream.demo.proof import Check, examine, examine_books, gather
 from millstream.demo.screen import Traveller, table_of
@@ -27,24 +28,38 @@ from millstream.store.desk import PostgresDesk
 console = Console(highlight=False)
 
 
+class Erp(StrEnum):
+    """The ERPs that can play."""
+
+    TRYTON = "tryton"
+    SAP_S4HANA = "sap_s4hana"
+
+
 def demo(
     orders: Annotated[int, typer.Option(min=1, max=500, help="How many orders; the first twelve are the play.")] = 12,
     every: Annotated[float, typer.Option(min=0.0, help="Seconds between two orders.")] = 2.5,
     seed: Annotated[int, typer.Option(help="Decides the store's bad luck.")] = 7,
     once: Annotated[bool, typer.Option("--once", help="End after the summary; exit code 1 if a check fails.")] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures there.")] = None,
+    erp: Annotated[Erp, typer.Option(help="The ERP: a real Tryton, or the sandbox SAP S/4HANA.")] = Erp.TRYTON,
     folder: Annotated[Path, typer.Option("--dir", help="Where data and logs go.")] = Path(".millstream/demo"),
 ) -> None:
     """Starts a store, a CRM, a real ERP and the hub; places a mixed batch of orders; shows each one travel."""
     raise typer.Exit(
-        asyncio.run(_demo(folder.resolve(), orders=orders, every=every, seed=seed, once=once, json_file=json_file))
+        asyncio.run(
+            _demo(folder.resolve(), erp.value, orders=orders, every=every, seed=seed, once=once, json_file=json_file)
+        )
     )
 
 
-async def _demo(folder: Path, *, orders: int, every: float, seed: int, once: bool, json_file: Path | None) -> int:
+async def _demo(
+    folder: Path, erp: str, *, orders: int, every: float, seed: int, once: bool, json_file: Path | None
+) -> int:
     started = time.monotonic()
     stage = Stage(
-        folder, say=lambda line: console.print(f"[dim]{time.monotonic() - started:6.1f} s[/] {line}", soft_wrap=True)
+        folder,
+        erp=erp,
+        say=lambda line: console.print(f"[dim]{time.monotonic() - started:6.1f} s[/] {line}", soft_wrap=True),
     )
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -73,7 +88,7 @@ async def _demo(folder: Path, *, orders: int, every: float, seed: int, once: boo
 async def _perform(stage: Stage, *, orders: int, every: float, seed: int, started: float) -> dict[str, Any]:
     await stage.start()
     ready_s = time.monotonic() - started
-    plant = await asyncio.to_thread(Plant, stage)
+    plant = await stage.erp.plant()
     database = Database(stage.database_url)
     world = SystemWorld()
     desk = PostgresDesk(database, world=world, waivable=WAIVABLE)

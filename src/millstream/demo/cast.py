@@ -1,6 +1,5 @@
-"""Who plays: shoppers with their orders, the warehouse, the planner, the carrier, an operator."""
+"""Who plays beside the people of the plant: shoppers with their orders, and the carrier."""
 
-import asyncio
 import datetime as dt
 from typing import Any, Final
 
@@ -8,10 +7,6 @@ import msgspec
 from standardwebhooks.webhooks import Webhook
 
 from millstream.demo.stage import Stage
-from millstream.sandbox.tryton.people import Planner, Warehouse, find_sale
-from millstream.sandbox.tryton.rpc import Rpc
-from millstream.sandbox.tryton.seed import HUB_PASSWORD, HUB_USER
-from millstream.sandbox.tryton.server import DATABASE
 from millstream.wire.http import Request
 
 _FIRMS: Final = {1: "Acme Water", 2: "Tiny Plumbing", 3: "Grün Chemie", 4: "Jansen Pompen", 5: "Martin Eaux"}
@@ -69,43 +64,6 @@ def wishes(count: int) -> list[Wish]:
     ordinary = [wish for wish in _WISHES if wish.fate in {"ship", "wait"}]
     more = [ordinary[n % len(ordinary)] for n in range(max(count - len(_WISHES), 0))]
     return [*_WISHES, *more][:count]
-
-
-class Plant:
-    """Warehouse and planner in the ERP, through its own API, as people."""
-
-    def __init__(self, stage: Stage) -> None:
-        self._rpc = Rpc(port=stage.erp.port, database=DATABASE)
-        self._rpc.login(HUB_USER, HUB_PASSWORD)
-        self._warehouse = Warehouse(self._rpc)
-        self._planner = Planner(self._rpc)
-
-    async def ship(self, order_key: str, tracking_number: str) -> None:
-        """Pick, pack, ship, done."""
-        await asyncio.to_thread(self._warehouse.deliver, order_key, tracking_number)
-
-    async def postpone(self, order_key: str, days: int) -> None:
-        """Moves the order's work orders by some days."""
-        await asyncio.to_thread(self._postpone, order_key, days)
-
-    def _postpone(self, order_key: str, days: int) -> None:
-        for number in self._planner.work_orders(order_key):
-            row = self._rpc.find("production", [["id", "=", number]], ["planned_date"])[0]
-            planned = row["planned_date"] or dt.datetime.now(dt.UTC).date()
-            self._planner.reschedule(number, planned + dt.timedelta(days=days))
-
-    async def sales(self) -> list[dict[str, Any]]:
-        """Every order the store sent, as the ERP has it: web id, number, state, total."""
-        return await asyncio.to_thread(
-            self._rpc.find,
-            "sale.sale",
-            [["web_id", "!=", None]],
-            ["web_id", "number", "state", "total_amount", "shipment_state"],
-        )
-
-    def sale(self, name: str) -> dict[str, Any]:
-        """One order."""
-        return find_sale(self._rpc, name)
 
 
 class Carrier:

@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from millstream.demo.cast import Carrier, Plant, Wish
+from millstream.demo.cast import Carrier, Wish
+from millstream.demo.plants import BUSY, Plant
 from millstream.demo.screen import Traveller, read_travellers
 from millstream.demo.stage import Stage
 from millstream.ports.desk import Filter
-from millstream.sandbox.tryton.people import PlantError
-from millstream.sandbox.tryton.rpc import RpcError
 from millstream.store.database import Database
 from millstream.store.desk import PostgresDesk
 
@@ -122,7 +121,7 @@ class Play:
     async def _tell_trouble(self, what: tuple[str, str], act: Awaitable[None]) -> None:
         try:
             await act
-        except (RpcError, PlantError, RuntimeError) as error:
+        except (*BUSY, RuntimeError) as error:
             self.trouble.append(f"{what[1]} {what[0]}: {error}")
 
     async def _in_plant(self, act: Callable[[], Awaitable[None]]) -> None:
@@ -131,7 +130,7 @@ class Play:
             for n in range(PLANT_TRIES):
                 try:
                     return await act()
-                except RpcError:
+                except BUSY:
                     if n == PLANT_TRIES - 1:
                         raise
                     await asyncio.sleep(1.0 + n)

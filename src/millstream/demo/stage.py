@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.sandbox.tryton.seed import HUB_PASSWORD, HUB_USER, WEB_SHOP
-from millstream.sandbox.tryton.server import DATABASE, TrytonServer, free_port
+from millstream.demo.plants import ErpHouse, S4HanaHouse, TrytonHouse
+from millstream.sandbox.tryton.server import free_port
 from millstream.store.embedded import EmbeddedPostgres
 from millstream.wire.http import AiohttpTransport, Request, TransportError
 
@@ -37,14 +37,14 @@ class StageError(RuntimeError):
 class Stage:
     """Everything the demo runs on this machine, below one folder. `millstream.toml` there works for every command."""
 
-    def __init__(self, folder: Path, *, say: Say) -> None:
+    def __init__(self, folder: Path, *, erp: str, say: Say) -> None:
         self.folder = folder
         self.say = say
         self.transport = AiohttpTransport()
         self.carrier_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
         self._hook_secret = secrets.token_hex(16)
         self._postgres = EmbeddedPostgres(folder / "postgres")
-        self.erp = TrytonServer(folder.parent / "tryton", port=free_port(), data=folder / "erp", say=say)
+        self.erp: ErpHouse = TrytonHouse(folder, say=say) if erp == "tryton" else S4HanaHouse(self._start_sandbox)
         self._programs: list[tuple[str, subprocess.Popen[bytes]]] = []
         self.store_url = self.crm_url = self.hub_url = self.database_url = ""
 
@@ -56,7 +56,7 @@ class Stage:
     async def start(self) -> None:
         """Starts everything, the slow parts side by side, and says what it does."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        erp = asyncio.create_task(asyncio.to_thread(self._start_erp))
+        erp = asyncio.create_task(self.erp.start())
         try:
             self.database_url = await asyncio.to_thread(self._start_postgres)
             self.store_url = await self._start_sandbox("adobe_commerce")
@@ -71,11 +71,6 @@ class Stage:
         url = self._postgres.recreate()  # the sandbox store starts its numbers at 1, so yesterday's books must go
         self.say(f"PostgreSQL (embedded) runs in {self.folder / 'postgres'} · {time.monotonic() - started:.1f} s")
         return url
-
-    def _start_erp(self) -> None:
-        started = time.monotonic()
-        self.erp.start(fresh=True)
-        self.say(f"Tryton ERP (real, own process) answers at {self.erp.base_url} · {time.monotonic() - started:.1f} s")
 
     async def _start_sandbox(self, name: str) -> str:
         started = time.monotonic()
@@ -149,16 +144,7 @@ timeout_s = 4.0
 [store.sources]
 EAST = "wh_east"
 
-[erp]
-kind = "tryton"
-name = "erp"
-base_url = "{self.erp.base_url}"
-database = "{DATABASE}"
-user = "{HUB_USER}"
-password = "{HUB_PASSWORD}"
-web_shop = "{WEB_SHOP}"
-warehouse = "EAST"
-
+{self.erp.settings()}
 [crm]
 kind = "salesforce"
 name = "crm"
@@ -202,5 +188,5 @@ secrets = ["{self.carrier_secret}"]
                 program.kill()
             if program.stdout is not None:
                 program.stdout.close()
-        await asyncio.to_thread(self.erp.stop)
+        await self.erp.stop()
         await asyncio.to_thread(self._postgres.stop)

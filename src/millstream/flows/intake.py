@@ -3,6 +3,7 @@
 Polling is the truth; a webhook is a hint to look at one order now instead of at the next poll.
 """
 
+from datetime import datetime
 from typing import Any
 
 from millstream.domain import events
@@ -14,13 +15,18 @@ from millstream.ports.commerce import OrderPage, StoreOrder
 from millstream.ports.records import KnownOrder
 
 
-def facts_about(order: StoreOrder, known: KnownOrder | None, *, store: str) -> tuple[NewEvent, ...]:
+def facts_about(
+    order: StoreOrder, known: KnownOrder | None, *, store: str, restored_until: datetime | None = None
+) -> tuple[NewEvent, ...]:
     """The events this sight of an order gives rise to. Seeing it again gives the same source ids: no-ops.
 
     An order the store has not finished with (payment pending, on hold) gives none: it moves again when it is ready.
-    A cancelled order the hub never heard of gives none either: there is nothing to take back.
+    A cancelled order the hub never heard of gives none either: there is nothing to take back. Unless it is from before
+    a backup was restored: the hub may have placed it and forgotten.
     """
     if known is None:
+        if order.cancelled and restored_until is not None and order.placed_at <= restored_until:
+            return (_fact(order, store, events.ORDER_CANCELLED, "cancelled"),)
         if order.cancelled or not order.ready:
             return ()
         return (_fact(order, store, events.ORDER_PLACED, "placed"),)
@@ -54,7 +60,12 @@ async def facts_of_page(page: OrderPage, hub: Hub) -> tuple[NewEvent, ...]:
     """The events of one page of changed orders."""
     store = hub.store.name
     known = await hub.records.known_orders(store, [order.store_order_id for order in page.orders])
-    facts = [fact for order in page.orders for fact in facts_about(order, known.get(order.store_order_id), store=store)]
+    until = await hub.records.restored_until()
+    facts = [
+        fact
+        for order in page.orders
+        for fact in facts_about(order, known.get(order.store_order_id), store=store, restored_until=until)
+    ]
     return (*facts, *(_unreadable(row, hub) for row in page.unreadable))
 
 
@@ -84,5 +95,6 @@ async def look_at_hinted_order(delivery: Delivery, hub: Hub) -> Settlement:
         )
     order = await hub.store.read_order(str(store_order_id))
     known = await hub.records.known_orders(hub.store.name, [order.store_order_id])
-    facts = facts_about(order, known.get(order.store_order_id), store=hub.store.name)
+    until = await hub.records.restored_until()
+    facts = facts_about(order, known.get(order.store_order_id), store=hub.store.name, restored_until=until)
     return Settlement(events=facts, note="" if facts else "nothing new about this order")

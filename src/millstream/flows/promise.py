@@ -84,7 +84,8 @@ def _changed(
     order_key = subject or delivery.event.subject
     return NewEvent(
         source="millstream",
-        source_id=f"order/{order_key}/promise/{delivery.event.id}",
+        # Named by what moved the date, not by an id of ours: told after a restore, it is recognised as told before.
+        source_id=f"order/{order_key}/promise/{delivery.event.source}/{delivery.event.source_id}",
         type=events.ORDER_PROMISE_CHANGED,
         subject=order_key,
         occurred_at=hub.world.clock.now(),

@@ -45,6 +45,10 @@ class Records(Protocol):
         """By store order id: those that were placed through this hub already."""
         ...
 
+    async def restored_until(self) -> datetime | None:
+        """Until when things may have happened that the books have forgotten; None if no backup was ever restored."""
+        ...
+
     async def find_link(self, kind: str, system: str, external_id: str) -> str | None:
         """The hub id, or None."""
         ...

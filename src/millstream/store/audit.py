@@ -75,16 +75,21 @@ class AuditTrail:
             self._database.connection() as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
-            seals = await connection.fetch(_SQL["seals"])
-            previous, after, counted = GENESIS, BEFORE_ALL, 0
-            for seal in seals:
-                lines = [row["line"] for row in await connection.fetch(_SQL["sealed"], after, seal["upto"])]
-                fault = _fault(seal, previous, lines)
-                if fault:
-                    return Verdict(seals=len(seals), rows=counted, unsealed=0, broken_seal=seal["id"], detail=fault)
-                previous, after, counted = seal["hash"], seal["upto"], counted + len(lines)
-            unsealed = await connection.fetchval(_SQL["count_unsealed"], after)
-        return Verdict(seals=len(seals), rows=counted, unsealed=unsealed)
+            return await examine(connection)
+
+
+async def examine(connection: Any) -> Verdict:
+    """Recomputes every seal from the rows one snapshot sees."""
+    seals = await connection.fetch(_SQL["seals"])
+    previous, after, counted = GENESIS, BEFORE_ALL, 0
+    for seal in seals:
+        lines = [row["line"] for row in await connection.fetch(_SQL["sealed"], after, seal["upto"])]
+        fault = _fault(seal, previous, lines)
+        if fault:
+            return Verdict(seals=len(seals), rows=counted, unsealed=0, broken_seal=seal["id"], detail=fault)
+        previous, after, counted = seal["hash"], seal["upto"], counted + len(lines)
+    unsealed = await connection.fetchval(_SQL["count_unsealed"], after)
+    return Verdict(seals=len(seals), rows=counted, unsealed=unsealed)
 
 
 def chain(previous: bytes, lines: Sequence[str]) -> bytes:

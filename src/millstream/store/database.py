@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from importlib.resources import files
 from typing import Any, Final
 
 import asyncpg
 
 from millstream.domain.errors import Retry
+from millstream.store.schema import APPLICATION, RELEASE, Step, apply_steps, migrations
 
-MIGRATION_LOCK: Final = 7_305_011  # any number, the same in every process
 POOL_MAX: Final = 10
+MIGRATE_TRIES_MAX: Final = 12  # about a minute of waiting for a lock that somebody else holds
 
 _GONE = (
     OSError,
@@ -23,6 +23,7 @@ _GONE = (
     asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
     asyncpg.ReadOnlySQLTransactionError,  # a standby on its way to become the primary
     asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
     asyncpg.SerializationError,
     TimeoutError,
 )
@@ -72,7 +73,7 @@ class Database:
                         reset=_keep_session,
                         max_size=self._pool_max,
                         command_timeout=60,
-                        server_settings={"application_name": "millstream", "timezone": "UTC"},
+                        server_settings={"application_name": f"{APPLICATION}/{RELEASE}", "timezone": "UTC"},
                     )
         return self._pool
 
@@ -108,29 +109,19 @@ class Database:
             except (TimeoutError, *_GONE):
                 pool.terminate()
 
-    async def migrate(self) -> list[str]:
-        """Brings the schema up to date, each step in one transaction; returns what was applied.
+    async def migrate(self, *, post: bool = False, steps: list[Step] | None = None) -> list[str]:
+        """Brings the schema up to date, all steps in one transaction; returns what was applied. See `store.schema`.
 
-        Any number of processes may call it at once: they take turns.
+        Works beside processes that use the database: it gives way to them when it cannot have a lock, and comes back.
         """
-        applied = []
-        async with self.transaction() as connection:
-            await connection.execute("select pg_advisory_xact_lock($1)", MIGRATION_LOCK)
-            await connection.execute(
-                "create table if not exists migration "
-                "(name text primary key, applied_at timestamptz not null default clock_timestamp())"
-            )
-            done = {row["name"] for row in await connection.fetch("select name from migration")}
-            for name, statements in migrations():
-                if name not in done:
-                    await connection.execute(statements)
-                    await connection.execute("insert into migration (name) values ($1)", name)
-                    applied.append(name)
-        return applied
-
-
-def migrations() -> list[tuple[str, str]]:
-    """Name and SQL of every migration, in order."""
-    folder = files("millstream.store").joinpath("migrations")
-    found = sorted((entry.name, entry) for entry in folder.iterdir() if entry.name.endswith(".sql"))
-    return [(name, entry.read_text(encoding="utf-8")) for name, entry in found]
+        steps = migrations() if steps is None else steps
+        for n in range(1, MIGRATE_TRIES_MAX + 1):
+            try:
+                async with self.transaction() as connection:
+                    return await apply_steps(connection, steps, post=post)
+            except Retry as failure:
+                busy = isinstance(failure.__cause__, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError)
+                if n == MIGRATE_TRIES_MAX or not busy:
+                    raise
+            await asyncio.sleep(0.2)
+        raise AssertionError("the last try returns or raises")

@@ -1,6 +1,7 @@
 """What flows read of the books."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -33,6 +34,12 @@ class PostgresRecords:
             )
             for row in rows
         }
+
+    async def restored_until(self) -> datetime | None:
+        """See Records."""
+        async with self._database.connection() as connection:
+            until: datetime | None = await connection.fetchval(_SQL["restored_until"])
+            return until
 
     async def find_link(self, kind: str, system: str, external_id: str) -> str | None:
         """See Records."""

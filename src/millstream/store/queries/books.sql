@@ -82,6 +82,10 @@ select e.data ->> 'store_order_id' as store_order_id,
 from event e left join sales_order o on o.order_key = e.subject
 where e.source = $1 and e.source_id = any($2)
 
+-- restored_until --
+-- What is older may have happened without being on these books.
+select max(until) from restoration
+
 -- find_link --
 -- Which hub id an external id names.
 select hub_id from link where kind = $1 and system = $2 and external_id = $3

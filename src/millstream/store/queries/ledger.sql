@@ -15,12 +15,21 @@ returning id
 
 -- insert_deliveries --
 -- One row per addressed subscriber; the first of a lane that has nothing open is its head. Wakes other processes.
+-- What concerns an order from before a backup was restored may have been done already: it starts as a second try, which
+-- looks before it acts.
 with made as (
-    insert into delivery (event_id, subscriber, lane, priority, head, due_at, created_at, updated_at)
+    insert into delivery (event_id, subscriber, lane, priority, head, due_at, created_at, updated_at, tries)
     select event_id, subscriber, lane, priority,
            row_number() over (partition by lane order by n) = 1
                and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded')),
-           $5, $5, $5
+           $5, $5, $5,
+           case when not exists (select from restoration) then 0 else (
+               select count(*)::integer from (
+                   select from event e join event other on other.subject = e.subject
+                   where e.id = a.event_id and other.occurred_at <= (select max(until) from restoration)
+                   limit 1
+               ) as any_before
+           ) end
     from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[])
          with ordinality as a (event_id, subscriber, lane, priority, n)
     order by n
