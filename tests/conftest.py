@@ -18,7 +18,8 @@ _numbers = itertools.count(1)
 def pytest_collection_modifyitems(items):
     """Tests of the real ERP share one server, so they run in one process when tests run in several."""
     for item in items:
-        if "tryton" in item.path.name and item.get_closest_marker("real"):
+        uses_tryton = "tryton" in item.path.name or "tryton (real)" in item.name
+        if uses_tryton and item.get_closest_marker("real"):
             item.add_marker(pytest.mark.xdist_group("tryton"))
 
 

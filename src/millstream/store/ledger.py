@@ -75,7 +75,8 @@ class PostgresLedger:
         # try, and a first try does not look whether an earlier one has had its effect.
         async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["claim"], now, limit, self._worker, subscribers, now + self._lease)
-        claimed = [_delivery(row) for row in rows]
+        # An update returns its rows in whatever order its plan took: they start in order of urgency, then of age.
+        claimed = [_delivery(row) for row in sorted(rows, key=lambda row: (row["priority"], row["id"]))]
         self._leased_until.update((delivery.id, now + self._lease) for delivery in claimed)
         if claimed:
             self._tap.note("delivery.claimed", deliveries=len(claimed))

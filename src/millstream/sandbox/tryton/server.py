@@ -1,5 +1,6 @@
 """Starts and stops a real Tryton server on a throw-away SQLite database."""
 
+import fcntl
 import hashlib
 import json
 import os
@@ -60,6 +61,12 @@ class TrytonServer:
 
     def prepare(self) -> Path:
         """Installs, initialises and seeds once; the template database is reused until its recipe changes."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "prepare.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # a demo and a test run may want the same folder at the same time
+            return self._prepare()
+
+    def _prepare(self) -> Path:
         binaries = install(self._folder, self._say)
         template = self._folder / "template"
         stamp = template / "recipe.txt"

@@ -60,7 +60,7 @@ update delivery d
 set state = 'running', due_at = $5, tries = d.tries + 1, attempts = d.attempts + 1, worker = $3, updated_at = $1
 from due, event e
 where d.id = due.id and e.id = d.event_id
-returning d.id, d.subscriber, d.lane, d.tries, d.attempts, d.amended, d.waived, e.id as event_id, e.source,
+returning d.id, d.priority, d.subscriber, d.lane, d.tries, d.attempts, d.amended, d.waived, e.id as event_id, e.source,
     e.source_id, e.type, e.subject, e.occurred_at, e.received_at, e.correlation_id, e.causation_id, e.data
 
 -- settle_deliveries --
