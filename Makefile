@@ -1,6 +1,7 @@
 # Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
 #   make demo    the whole product on this machine, no account anywhere   ERP=sap_s4hana DEMO_ARGS="--orders 20"
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
+#   make simulate SEED=7   lives one virtual day of faults again, out loud; make soak SEED=1000 SEEDS=100 lives many
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
 #   make bench   the measured promises           make docs  holds the documents against the code
 #   make setup   only the environment            make lock  writes requirements/*.txt anew
@@ -9,13 +10,15 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test check fix bench docs lock clean
+.PHONY: setup demo test simulate soak check fix bench docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 DEMO_ARGS ?=
 ERP ?= tryton
+SEED ?= 1
+SEEDS ?= 1000
 PYTEST_ARGS ?=
 TEST_PROCESSES ?= 2
 
@@ -31,6 +34,13 @@ demo: $(VENV)/.base-installed
 
 test: check
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+
+simulate: setup
+	@cd tests && ../$(BIN)/python -m simulation.run --seed $(SEED)
+
+soak: setup
+	@cd tests && ../$(BIN)/python -m simulation.run --quiet \
+		$$(seq -f '--seed %.0f' $(SEED) $$(($(SEED) + $(SEEDS) - 1)))
 
 check: setup
 	@$(BIN)/ruff check

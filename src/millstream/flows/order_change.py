@@ -20,16 +20,7 @@ async def cancel_in_erp(delivery: Delivery, hub: Hub) -> Settlement:
     order = await hub.records.booked_order(order_key)
     if order is None:
         return Settlement(note="cancelled in the ERP before it was confirmed to anybody")
-    now = hub.world.clock.now()
-    fact = NewEvent(
-        source="millstream",
-        source_id=f"order/{order_key}/cancellation_confirmed",
-        type=events.ORDER_CANCELLATION_CONFIRMED,
-        subject=order_key,
-        occurred_at=now,
-        data={"customer_id": order.customer_id},
-    )
-    return Settlement(events=(fact,), marks=(OrderMark(order_key=order_key, cancelled_at=now),))
+    return booked_as_cancelled(order_key, order.customer_id, hub)
 
 
 async def cancelled_by_erp(delivery: Delivery, hub: Hub) -> Settlement:
@@ -39,6 +30,11 @@ async def cancelled_by_erp(delivery: Delivery, hub: Hub) -> Settlement:
     if order is None or order.cancelled_at is not None:
         return Settlement(note="our own cancellation, seen from the other side")
     await hub.store.cancel(order.order.store_order_id, key=f"order/{order_key}/cancel")
+    return booked_as_cancelled(order_key, order.customer_id, hub)
+
+
+def booked_as_cancelled(order_key: str, customer_id: str, hub: Hub) -> Settlement:
+    """The mark in the books and the fact that tells the CRM; whichever side cancelled, it is one and the same fact."""
     now = hub.world.clock.now()
     fact = NewEvent(
         source="millstream",
@@ -46,7 +42,7 @@ async def cancelled_by_erp(delivery: Delivery, hub: Hub) -> Settlement:
         type=events.ORDER_CANCELLATION_CONFIRMED,
         subject=order_key,
         occurred_at=now,
-        data={"customer_id": order.customer_id},
+        data={"customer_id": customer_id},
     )
     return Settlement(events=(fact,), marks=(OrderMark(order_key=order_key, cancelled_at=now),))
 
