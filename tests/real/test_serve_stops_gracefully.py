@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from fakes.edge import WEBHOOK_SECRET, delivered, encoded, webhook_headers
+from fakes.patience import until
 from millstream.sandbox.adobe_commerce.access import default_integration
 from millstream.sandbox.salesforce.app import CLIENT_ID, CLIENT_SECRET
 
@@ -166,6 +167,16 @@ async def test_a_stopped_hub_has_kept_what_it_accepted_and_leaves_nothing_runnin
     status, receipt = await household.report_delivery()
     assert (status, receipt["accepted"], receipt["duplicates"]) == (200, 0, 1)
     assert await household.terminate(hub, signal.SIGINT) == 0, household.log
+
+
+async def test_a_stop_while_it_starts_ends_what_was_started_without_a_trace(household):
+    hub = await household.serve()
+    await until((household.folder / "data/postgres").exists)  # PostgreSQL is being made now
+    assert await household.terminate(hub) == 0, household.log
+    assert "Traceback" not in household.log
+    assert household.postmaster is None
+    hub = await household.serve()
+    assert (await household.ready(hub))["state"] == "ready"
 
 
 async def test_a_port_that_is_taken_is_one_line_and_leaves_no_database_running(household):

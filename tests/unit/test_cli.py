@@ -1,44 +1,13 @@
 """The command line an operator mends with, against a real ledger."""
 
-import asyncio
 import json
-import os
-import sys
-from datetime import UTC, datetime
 
 import pytest
 
 from fakes.house import House
+from fakes.shell import Shell
 from millstream import cli
 from millstream.ports.desk import Filter
-
-
-class Shell:
-    """Runs the command line as an operator does: another process, on the real clock."""
-
-    def __init__(self, url, house):
-        self.house = house
-        self.env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("MILLSTREAM_")},
-            "MILLSTREAM_DATABASE_URL": url,
-            "COLUMNS": "240",
-        }
-
-    async def __call__(self, *args, stdin=None):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "millstream",
-            *args,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.env,
-        )
-        out, err = await process.communicate(stdin.encode() if stdin else None)
-        clock = self.house.world.clock
-        clock.advance((datetime.now(UTC) - clock.now()).total_seconds() + 1)
-        return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture

@@ -1,39 +1,11 @@
 """`millstream migrate`, `backup` and `restore`, as an operator types them."""
 
-import asyncio
-import os
-import sys
-
 import asyncpg
 import pytest
 
 from fakes.house import House
+from fakes.shell import Shell
 from millstream.store.schema import migrations
-
-
-class Shell:
-    """Runs the command line against a database, as another process."""
-
-    def __init__(self, url):
-        self.env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("MILLSTREAM_")},
-            "MILLSTREAM_DATABASE_URL": url,
-            "COLUMNS": "240",
-        }
-
-    async def __call__(self, *args, stdin=None):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "millstream",
-            *(str(arg) for arg in args),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=self.env,
-        )
-        out, err = await process.communicate(stdin.encode() if stdin else None)
-        return process.returncode, out.decode(), err.decode()
 
 
 @pytest.fixture

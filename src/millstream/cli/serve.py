@@ -29,12 +29,19 @@ def serve(
     worker: Annotated[bool, typer.Option(help="Also work; off when `millstream work` runs beside it.")] = True,
 ) -> None:
     """The web edge, with a worker in the same process unless told otherwise."""
-    asyncio.run(_run(read_settings(), web=True, worker=worker))
+    _run_until_stopped(read_settings(), web=True, worker=worker)
 
 
 def work() -> None:
     """A worker without the web edge. Start as many as you like, on as many machines as you like."""
-    asyncio.run(_run(read_settings(), web=False, worker=True))
+    _run_until_stopped(read_settings(), web=False, worker=True)
+
+
+def _run_until_stopped(settings: Settings, *, web: bool, worker: bool) -> None:
+    try:
+        asyncio.run(_run(settings, web=web, worker=worker))
+    except asyncio.CancelledError:  # a signal came before there was anything to drain
+        console.print("Millstream was stopped while it started; nothing is left running.")
 
 
 async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
