@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from time import perf_counter
 from typing import Any, Final
 
 import msgspec
@@ -133,6 +134,7 @@ class Runtime:
         self.erp_role = ExclusiveRole(database, f"{ERP_WRITER}:{self.hub.erp.name}", tap=self.tap)
         self.worker = self._worker()
         self.ledger.woken = self.worker.wake
+        self.ledger.taker = self.worker
         self.poller = Poller(
             schedule=self.ledger,
             tasks=self._tasks(),
@@ -220,7 +222,8 @@ class Runtime:
         """Goes by the database's clock, so that machines agree on what is due."""
         clock = self.world.clock
         if isinstance(clock, SystemClock):
-            clock.calibrate(await self.database.now())
+            asked = perf_counter()
+            clock.calibrate(await self.database.now(), asked_for_s=perf_counter() - asked)
 
     async def close(self) -> None:
         """Gives back what was opened."""

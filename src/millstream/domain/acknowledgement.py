@@ -50,6 +50,6 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(number for line in self.lines for number in line.work_orders))
 
 
-def acknowledgement_from_json(raw: dict[str, Any]) -> Acknowledgement:
-    """Reads back what `msgspec.to_builtins` made. Raises msgspec.ValidationError naming the path."""
-    return msgspec.convert(raw, Acknowledgement)
+def acknowledgement_from_json(raw: dict[str, Any] | Acknowledgement) -> Acknowledgement:
+    """Reads back what was written as JSON; one as it is. Raises msgspec.ValidationError naming the path."""
+    return raw if isinstance(raw, Acknowledgement) else msgspec.convert(raw, Acknowledgement)

@@ -28,6 +28,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     tries: int
     attempts: int
+    priority: int = 50  # lower goes first
     amended: dict[str, Any] | None = None
     waived: frozenset[str] = frozenset()
 

@@ -46,7 +46,8 @@ EVENT_TYPES: Final = frozenset(
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A fact on its way into the inbox. `(source, source_id)` identifies it for ever: a second copy is a no-op.
 
-    `subject` is the business key (the order key) that lanes are cut by. `data` is plain JSON.
+    `subject` is the business key (the order key) that lanes are cut by. `data` is JSON, or values of this domain that
+    are written as JSON: whoever reads it takes either (see `order_from_json`).
     """
 
     source: str

@@ -189,9 +189,9 @@ def order_gaps(order: SalesOrder) -> tuple[str, ...]:
     return tuple(gaps)
 
 
-def order_from_json(raw: dict[str, Any]) -> SalesOrder:
-    """Reads back what `order_to_json` wrote. Raises msgspec.ValidationError naming the offending path."""
-    return msgspec.convert(raw, SalesOrder)
+def order_from_json(raw: dict[str, Any] | SalesOrder) -> SalesOrder:
+    """Reads back what was written as JSON; an order as it is. Raises msgspec.ValidationError naming the path."""
+    return raw if isinstance(raw, SalesOrder) else msgspec.convert(raw, SalesOrder)
 
 
 def order_to_json(order: SalesOrder) -> dict[str, Any]:

@@ -47,6 +47,9 @@ class Worker:
         self._running: dict[int, asyncio.Task[object]] = {}
         self._wake = asyncio.Event()
         self._may_have_more = False  # the last claim took all it had room for
+        self._claimed_to = 0  # the least urgent of what it took
+        self._claiming = 0  # places that a claim under way may fill
+        self._takes = False  # whether new deliveries may be started without a claim
         self._stopping = False
 
     def wake(self) -> None:
@@ -56,6 +59,7 @@ class Worker:
     async def run(self) -> None:
         """Works until stopped, then drains: claims nothing more and finishes what runs."""
         heartbeat = asyncio.create_task(self._keep_leases())
+        self._takes = not self._stopping
         try:
             while not self._stopping:
                 if not await self._fill():
@@ -67,18 +71,40 @@ class Worker:
     def stop(self) -> None:
         """Asks for a graceful stop."""
         self._stopping = True
+        self._takes = False
         self._wake.set()
 
     async def run_due(self) -> int:
-        """Claims once, runs what was claimed to its end, returns how many. For tests and simulations."""
+        """Claims once, runs that and what it took at birth to the end, returns how many. For tests and simulations."""
         claimed = await self._ledger.claim(limit=self._settings.concurrency, subscribers=self._subscribers())
-        results = await asyncio.gather(
-            *(asyncio.create_task(self._execution.run(delivery)) for delivery in claimed), return_exceptions=True
-        )
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
-        return len(claimed)
+        self._heard(claimed, room=self._settings.concurrency)
+        self._takes, failures, count = True, [], 0
+        try:
+            self.take(claimed)
+            while running := list(self._running.values()):
+                count += len(running)
+                results = await asyncio.gather(*running, return_exceptions=True)
+                failures += [result for result in results if isinstance(result, BaseException)]
+        finally:
+            self._takes = False
+        if failures:
+            raise failures[0]
+        return count
+
+    # --- new deliveries, see ports.ledger.Taker
+
+    def room(self, *, leaving: int) -> int:
+        """See Taker."""
+        return self._settings.concurrency - len(self._running) - self._claiming + leaving if self._takes else 0
+
+    def wants(self, subscriber: str, priority: int) -> bool:
+        """See Taker. While there is a backlog, nothing less urgent overtakes it."""
+        return subscriber in self._subscribers() and (not self._may_have_more or priority <= self._claimed_to)
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """See Taker."""
+        for delivery in deliveries:
+            self._start(delivery)
 
     async def _fill(self) -> bool:
         """Starts as many due deliveries as there is room for; False if there was nothing to start."""
@@ -87,15 +113,22 @@ class Worker:
         if room < min(CLAIM_MIN, self._settings.concurrency):
             self._may_have_more = True
             return False
+        self._claiming = room
         try:
             claimed = await self._ledger.claim(limit=room, subscribers=self._subscribers())
         except Retry as failure:
             self._tap.note("worker.ledger_unreachable", message=failure.message)
             return False
-        for delivery in claimed:
-            self._start(delivery)
-        self._may_have_more = len(claimed) == room
+        finally:
+            self._claiming = 0
+        self.take(claimed)
+        self._heard(claimed, room=room)
         return self._may_have_more
+
+    def _heard(self, claimed: Sequence[Delivery], *, room: int) -> None:
+        """What a claim tells of the rest: if it took all it had room for, more may wait, and nothing more urgent."""
+        self._may_have_more = len(claimed) == room
+        self._claimed_to = max((delivery.priority for delivery in claimed), default=0)
 
     def _start(self, delivery: Delivery) -> None:
         task: asyncio.Task[object] = asyncio.create_task(self._execution.run(delivery))

@@ -181,11 +181,7 @@ def confirmed(
         type=events.ORDER_CONFIRMED,
         subject=order.key,
         occurred_at=now,
-        data={
-            "customer_id": customer_id,
-            "order": msgspec.to_builtins(order),
-            "acknowledgement": msgspec.to_builtins(acknowledgement),
-        },
+        data={"customer_id": customer_id, "order": order, "acknowledgement": acknowledgement},
     )
     return Settlement(
         events=(event,),

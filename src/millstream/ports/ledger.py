@@ -55,6 +55,22 @@ class Ledger(Inbox, Protocol):
         ...
 
 
+class Taker(Protocol):
+    """Who runs deliveries from the moment they are written, so that nobody need claim them: the process's worker."""
+
+    def room(self, *, leaving: int) -> int:
+        """How many more it would start once `leaving` of its own have ended; 0 while it takes nothing."""
+        ...
+
+    def wants(self, subscriber: str, priority: int) -> bool:
+        """Whether such a delivery is at least as urgent as what waits, as far as it knows."""
+        ...
+
+    def take(self, deliveries: Sequence[Delivery]) -> None:
+        """They are written and leased to it: it starts them."""
+        ...
+
+
 class Schedule(Protocol):
     """Recurring work with a cursor, claimed like deliveries: one worker at a time per task."""
 

@@ -5,14 +5,16 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.domain.crosswalk import Link
+from millstream.domain.crosswalk import Alias, Link
 from millstream.domain.delivery import OrderMark, OrderRecord, Settlement
 from millstream.domain.errors import Conflict
+from millstream.domain.promise import Promise
 from millstream.ports.world import World
 from millstream.store import sql
 from millstream.store.text import json_text, storable
 
 _SQL: Final = sql.load("books")
+Columns = tuple[list[Any], ...]
 
 
 def _json(value: Any) -> str | None:
@@ -20,43 +22,40 @@ def _json(value: Any) -> str | None:
 
 
 async def write_books(connection: Any, settlements: Sequence[Settlement], world: World) -> None:
-    """Links, orders, lines, promises, aliases and marks of these settlements, each kind in one statement."""
-    if links := [link for settlement in settlements for link in settlement.links]:
-        await _write_links(connection, links, world)
-    if orders := [order for settlement in settlements for order in settlement.orders]:
-        await _write_orders(connection, orders)
-    if promises := [promise for settlement in settlements for promise in settlement.promises]:
-        await connection.execute(
-            _SQL["insert_promises"],
-            [promise.order_key for promise in promises],
-            [promise.line_id for promise in promises],
-            [promise.ship_date for promise in promises],
-            [storable(promise.reason) for promise in promises],
-            [promise.promised_by for promise in promises],
-            [promise.promised_at for promise in promises],
-        )
-    if aliases := [alias for settlement in settlements for alias in settlement.aliases]:
-        await connection.execute(
-            _SQL["insert_aliases"],
-            [storable(alias.value) for alias in aliases],
-            [alias.kind for alias in aliases],
-            [alias.order_key for alias in aliases],
-        )
+    """Links, orders, lines, promises, aliases and marks of these settlements, set by set."""
+    if any(s.links or s.orders or s.promises or s.aliases for s in settlements):
+        await _book(connection, settlements, world)
     if marks := [mark for settlement in settlements for mark in settlement.marks]:
         await _write_marks(connection, _merged(marks))
 
 
-async def _write_links(connection: Any, links: Sequence[Link], world: World) -> None:
-    columns = (
+async def _book(connection: Any, settlements: Sequence[Settlement], world: World) -> None:
+    links = [link for settlement in settlements for link in settlement.links]
+    records = [record for settlement in settlements for record in settlement.orders]
+    linked: int = await connection.fetchval(
+        _SQL["book"],
+        *_link_columns(links),
+        world.clock.now(),
+        *_order_columns(records),
+        *_line_columns(records),
+        *_promise_columns([promise for settlement in settlements for promise in settlement.promises]),
+        *_alias_columns([alias for settlement in settlements for alias in settlement.aliases]),
+    )
+    if linked != len(links):  # otherwise all are new: nothing on record to contradict
+        await _refuse_contradicting(connection, links)
+
+
+def _link_columns(links: Sequence[Link]) -> Columns:
+    return (
         [link.kind for link in links],
         [link.system for link in links],
         [link.external_id for link in links],
         [link.hub_id for link in links],
     )
-    answer: str = await connection.execute(_SQL["insert_links"], *columns, world.clock.now())
-    if answer == f"INSERT 0 {len(links)}":
-        return  # all new: nothing on record to contradict
-    rows = await connection.fetch(_SQL["contradicting_links"], *columns)
+
+
+async def _refuse_contradicting(connection: Any, links: Sequence[Link]) -> None:
+    rows = await connection.fetch(_SQL["contradicting_links"], *_link_columns(links))
     if rows:
         link = links[rows[0]["n"] - 1]
         raise Conflict(
@@ -65,11 +64,10 @@ async def _write_links(connection: Any, links: Sequence[Link], world: World) -> 
         )
 
 
-async def _write_orders(connection: Any, records: Sequence[OrderRecord]) -> None:
+def _order_columns(records: Sequence[OrderRecord]) -> Columns:
     orders = [record.order for record in records]
     acks = [record.acknowledgement for record in records]
-    await connection.execute(
-        _SQL["insert_orders"],
+    return (
         [order.key for order in orders],
         [order.store for order in orders],
         [order.store_view_id for order in orders],
@@ -91,13 +89,16 @@ async def _write_orders(connection: Any, records: Sequence[OrderRecord]) -> None
         [_json(order) for order in orders],
         [_json(ack) for ack in acks],
     )
+
+
+def _line_columns(records: Sequence[OrderRecord]) -> Columns:
     lines = [
-        (record.order.key, line, {schedule.line_id: schedule for schedule in record.acknowledgement.lines}.get(line.id))
+        (record.order.key, line, schedules.get(line.id))
         for record in records
+        for schedules in ({schedule.line_id: schedule for schedule in record.acknowledgement.lines},)
         for line in record.order.lines
     ]
-    await connection.execute(
-        _SQL["insert_lines"],
+    return (
         [order_key for order_key, _, _ in lines],
         [line.id for _, line, _ in lines],
         [storable(line.sku) for _, line, _ in lines],
@@ -106,6 +107,25 @@ async def _write_orders(connection: Any, records: Sequence[OrderRecord]) -> None
         [line.net.amount for _, line, _ in lines],
         [schedule.reserved.amount if schedule and schedule.reserved else None for _, _, schedule in lines],
         [schedule.ship_date if schedule else None for _, _, schedule in lines],
+    )
+
+
+def _promise_columns(promises: Sequence[Promise]) -> Columns:
+    return (
+        [promise.order_key for promise in promises],
+        [promise.line_id for promise in promises],
+        [promise.ship_date for promise in promises],
+        [storable(promise.reason) for promise in promises],
+        [promise.promised_by for promise in promises],
+        [promise.promised_at for promise in promises],
+    )
+
+
+def _alias_columns(aliases: Sequence[Alias]) -> Columns:
+    return (
+        [storable(alias.value) for alias in aliases],
+        [alias.kind for alias in aliases],
+        [alias.order_key for alias in aliases],
     )
 
 

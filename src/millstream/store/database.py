@@ -1,6 +1,7 @@
 """The PostgreSQL behind everything: connection pool, migrations, what its failures mean."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -12,6 +13,23 @@ from millstream.domain.errors import Retry
 from millstream.store.schema import APPLICATION, RELEASE, Step, apply_steps, migrations
 
 POOL_MAX: Final = 10
+SILENCE_IDLE_S: Final = 4  # after so long without a word the other side is asked whether it is there,
+SILENCE_PROBE_S: Final = 2  # again after so long,
+SILENCE_PROBES: Final = 3  # and so many times,
+SILENCE_S: Final = SILENCE_IDLE_S + SILENCE_PROBE_S * SILENCE_PROBES  # then the session is over, on both sides
+SESSION: Final = {
+    "timezone": "UTC",
+    # Every statement of the ledger is answered by an index, whatever the planner believes of tables that grew since it
+    # last looked; and is planned once per session, not once per call.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    # A machine that was cut off must not hold its locks until the network's own patience ends, which is hours.
+    "tcp_keepalives_idle": str(SILENCE_IDLE_S),
+    "tcp_keepalives_interval": str(SILENCE_PROBE_S),
+    "tcp_keepalives_count": str(SILENCE_PROBES),
+    "tcp_user_timeout": str(1000 * SILENCE_S),
+}
 MIGRATE_TRIES_MAX: Final = 12  # about a minute of waiting for a lock that somebody else holds
 
 _GONE = (
@@ -32,6 +50,22 @@ _REFUSED = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatal
 
 async def _keep_session(_connection: Any) -> None:
     """Between two users of a connection: nothing here outlives its transaction, so there is nothing to ask for."""
+
+
+async def notice_silence(connection: Any) -> None:
+    """Ends a session over a network whose other side fell silent, within `SILENCE_S`; PostgreSQL does the same."""
+    wire = connection._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no option for it
+    if wire.family not in {socket.AF_INET, socket.AF_INET6}:
+        return
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in (
+        ("TCP_KEEPIDLE", SILENCE_IDLE_S),
+        ("TCP_KEEPINTVL", SILENCE_PROBE_S),
+        ("TCP_KEEPCNT", SILENCE_PROBES),
+        ("TCP_USER_TIMEOUT", 1000 * SILENCE_S),
+    ):
+        if hasattr(socket, option):  # as far as this system knows them
+            wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 @contextmanager
@@ -70,10 +104,12 @@ class Database:
                     self._pool = await asyncpg.create_pool(
                         self.url,
                         min_size=0,  # nothing to restore while PostgreSQL is away
+                        init=notice_silence,
                         reset=_keep_session,
                         max_size=self._pool_max,
+                        timeout=SILENCE_S,
                         command_timeout=60,
-                        server_settings={"application_name": f"{APPLICATION}/{RELEASE}", "timezone": "UTC"},
+                        server_settings={"application_name": f"{APPLICATION}/{RELEASE}", **SESSION},
                     )
         return self._pool
 

@@ -13,13 +13,13 @@ from millstream.domain.delivery import Delivery
 from millstream.domain.errors import Conflict, Retry
 from millstream.domain.events import Event, NewEvent
 from millstream.engine.routes import Routes
-from millstream.ports.ledger import Attempt
+from millstream.ports.ledger import Attempt, Taker
 from millstream.ports.tap import Tap
 from millstream.ports.world import World
 from millstream.store import sql
 from millstream.store.database import Database
 from millstream.store.group_commit import GroupCommit
-from millstream.store.writing import hand_on_lanes, lock_lanes, write_events, write_settlements
+from millstream.store.writing import Birth, hand_on_lanes, lock_lanes, write_events, write_settlements
 
 _SQL: Final = sql.load("ledger")
 ACCEPT_BATCH_MAX: Final = 200
@@ -49,6 +49,7 @@ class PostgresLedger:
         self._lease = timedelta(seconds=lease_s)
         self._leased_until: dict[int, datetime] = {}
         self.woken = woken
+        self.taker: Taker | None = None
         self._accepts: GroupCommit[NewEvent, UUID | None] = GroupCommit(self._accept_batch, ACCEPT_BATCH_MAX)
         self._settles: GroupCommit[Attempt, bool] = GroupCommit(self._settle_batch, SETTLE_BATCH_MAX)
 
@@ -101,10 +102,11 @@ class PostgresLedger:
         return await self._settles.submit(attempt)
 
     async def _settle_batch(self, attempts: Sequence[Attempt]) -> Sequence[bool]:
+        birth = self._birth(leaving=len(attempts))
         try:
             async with self._database.transaction() as connection:
                 settled = await write_settlements(
-                    connection, attempts, worker=self._worker, routes=self._routes, world=self._world
+                    connection, attempts, worker=self._worker, routes=self._routes, world=self._world, birth=birth
                 )
                 self._tap.note("settle.written", deliveries=len(attempts))
         except asyncpg.IntegrityConstraintViolationError as error:
@@ -114,9 +116,20 @@ class PostgresLedger:
                 log=str(error),
             ) from error
         self._tap.note("settle.committed", deliveries=len(attempts))
+        if birth is not None and settled.taken:
+            self._leased_until.update((delivery.id, birth.lease_until) for delivery in settled.taken)
+            self._tap.note("delivery.taken", deliveries=len(settled.taken))
+            birth.taker.take(settled.taken)
         if settled.wakes:
             self.woken()
         return settled.kept
+
+    def _birth(self, *, leaving: int) -> Birth | None:
+        """Room in this process's worker for what the settlement is about to bring."""
+        room = 0 if self.taker is None else self.taker.room(leaving=leaving)
+        if self.taker is None or room <= 0:
+            return None
+        return Birth(taker=self.taker, room=room, lease_until=self._world.clock.now() + self._lease)
 
     async def extend_leases(self, deliveries: Sequence[int]) -> None:
         """See Ledger."""
@@ -221,6 +234,7 @@ def _delivery(row: Any) -> Delivery:
         id=row["id"],
         subscriber=row["subscriber"],
         lane=row["lane"],
+        priority=row["priority"],
         event=event,
         tries=row["tries"],
         attempts=row["attempts"],

@@ -11,8 +11,10 @@ from millstream.domain.order import SalesOrder
 from millstream.ports.records import BookedOrder, KnownOrder, LifetimeValue
 from millstream.store import sql
 from millstream.store.database import Database
+from millstream.store.together import Together
 
 _SQL: Final = sql.load("books")
+ExternalName = tuple[str, str, str]  # kind, system, external id
 
 
 class PostgresRecords:
@@ -20,6 +22,8 @@ class PostgresRecords:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._links: Together[ExternalName, str] = Together(self._find_links)
+        self._lifetime_values: Together[str, list[LifetimeValue]] = Together(self._read_lifetime_values)
 
     async def known_orders(self, store: str, store_order_ids: Sequence[str]) -> Mapping[str, KnownOrder]:
         """See Records."""
@@ -43,9 +47,12 @@ class PostgresRecords:
 
     async def find_link(self, kind: str, system: str, external_id: str) -> str | None:
         """See Records."""
+        return await self._links.get((kind, system, external_id))
+
+    async def _find_links(self, names: Sequence[ExternalName]) -> Mapping[ExternalName, str]:
         async with self._database.connection() as connection:
-            hub_id: str | None = await connection.fetchval(_SQL["find_link"], kind, system, external_id)
-            return hub_id
+            rows = await connection.fetch(_SQL["find_links"], *(list(column) for column in zip(*names, strict=True)))
+        return {names[row["n"] - 1]: row["hub_id"] for row in rows}
 
     async def booked_order(self, order_key: str) -> BookedOrder | None:
         """See Records."""
@@ -76,6 +83,12 @@ class PostgresRecords:
 
     async def lifetime_value(self, customer_id: str) -> Sequence[LifetimeValue]:
         """See Records."""
+        return await self._lifetime_values.get(customer_id) or ()
+
+    async def _read_lifetime_values(self, customers: Sequence[str]) -> Mapping[str, list[LifetimeValue]]:
+        values: dict[str, list[LifetimeValue]] = {}
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_SQL["lifetime_value"], customer_id)
-        return [LifetimeValue(amount=row["amount"], currency=row["currency"], orders=row["orders"]) for row in rows]
+            for row in await connection.fetch(_SQL["lifetime_values"], customers):
+                value = LifetimeValue(amount=row["amount"], currency=row["currency"], orders=row["orders"])
+                values.setdefault(row["customer_id"], []).append(value)
+        return values

@@ -1,28 +1,47 @@
 """What one transaction of the ledger writes: events with their deliveries, settlements with all they bring."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from millstream.domain.events import NewEvent
+from millstream.domain.delivery import Delivery
+from millstream.domain.events import Event, NewEvent
 from millstream.domain.states import DeliveryState
-from millstream.engine.routes import Routes
-from millstream.ports.ledger import Attempt
+from millstream.engine.routes import Addressed, Routes
+from millstream.ports.ledger import Attempt, Taker
 from millstream.ports.world import World
 from millstream.store import sql
 from millstream.store.books import write_books
-from millstream.store.text import json_text, storable
+from millstream.store.text import REPLACEMENT, json_text, storable
 
 _SQL: Final = sql.load("ledger")
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """Which attempts were written (the others' leases had been taken over), and whether something became claimable."""
+    """Which attempts were written (the others' leases had been taken over), and what is to be done after the commit."""
 
     kept: list[bool]
-    wakes: bool
+    taken: list[Delivery]  # leased to this worker at birth
+    wakes: bool  # something else became claimable
+
+
+class Birth(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the new deliveries a worker takes at once: so many as it has room for, until when they are its own."""
+
+    taker: Taker
+    room: int
+    lease_until: datetime
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """The id of each new event, None for a second copy; the deliveries taken at birth; whether others wait."""
+
+    ids: list[UUID | None]
+    taken: list[Delivery]
+    waiting: bool
 
 
 async def lock_lanes(connection: Any, lanes: set[str]) -> None:
@@ -32,66 +51,132 @@ async def lock_lanes(connection: Any, lanes: set[str]) -> None:
 
 
 async def write_events(
-    connection: Any, events: Sequence[NewEvent], *, worker: str, routes: Routes, world: World, locked: bool = False
+    connection: Any, events: Sequence[NewEvent], *, worker: str, routes: Routes, world: World
 ) -> list[UUID | None]:
     """Stores new events and their deliveries; the id of each, None for a second copy. Wakes all but `worker`."""
-    addressed = [routes.address(event) for event in events]
-    if not locked:
-        await lock_lanes(connection, {to.lane for targets in addressed for to in targets})
+    if not events:
+        return []
+    await lock_lanes(connection, {to.lane for event in events for to in routes.address(event)})
+    return (await _store_events(connection, events, worker=worker, routes=routes, world=world)).ids
+
+
+async def _store_events(
+    connection: Any,
+    events: Sequence[NewEvent],
+    *,
+    worker: str,
+    routes: Routes,
+    world: World,
+    birth: Birth | None = None,
+) -> Stored:
+    """The lanes are held already."""
     now = world.clock.now()
     ids = [world.ids.new() for _ in events]
+    texts = [json_text(event.data) for event in events]
+    deliveries = [(n, to) for n, targets in enumerate(routes.address(event) for event in events) for to in targets]
     rows = await connection.fetch(
-        _SQL["insert_events"],
+        _SQL["store_events"],
         ids,
         [storable(event.source) for event in events],
         [storable(event.source_id) for event in events],
         [event.type for event in events],
         [storable(event.subject) for event in events],
         [event.occurred_at for event in events],
-        [json_text(event.data) for event in events],
+        texts,
         now,
         [event.correlation_id or event_id for event, event_id in zip(events, ids, strict=True)],
         [event.causation_id for event in events],
+        [ids[n] for n, _ in deliveries],
+        [to.subscriber for _, to in deliveries],
+        [to.lane for _, to in deliveries],
+        [to.priority for _, to in deliveries],
+        _wanted(deliveries, texts, birth),
+        worker,
+        now if birth is None else birth.lease_until,
     )
-    stored = {UUID(bytes=row["id"].bytes) for row in rows}
-    deliveries = [
-        (event_id, to) for event_id, targets in zip(ids, addressed, strict=True) if event_id in stored for to in targets
-    ]
-    if deliveries:
-        await connection.execute(
-            _SQL["insert_deliveries"],
-            [event_id for event_id, _ in deliveries],
-            [to.subscriber for _, to in deliveries],
-            [to.lane for _, to in deliveries],
-            [to.priority for _, to in deliveries],
-            now,
-            worker,
-        )
-    return [event_id if event_id in stored else None for event_id in ids]
+    stored = {UUID(bytes=row["event_id"].bytes) for row in rows}
+    born = {
+        event_id: _event(event, event_id, now)
+        for event, event_id in zip(events, ids, strict=True)
+        if event_id in stored
+    }
+    return Stored(
+        ids=[event_id if event_id in stored else None for event_id in ids],
+        taken=[_born(row, born[UUID(bytes=row["event_id"].bytes)]) for row in rows if row["taken"]],
+        waiting=any(row["taken"] is False for row in rows),
+    )
+
+
+def _wanted(deliveries: Sequence[tuple[int, Addressed]], texts: Sequence[str], birth: Birth | None) -> list[bool]:
+    """Which deliveries the worker would run at once. What was stored other than it is in memory must be read back."""
+    wanted = [False] * len(deliveries)
+    left = 0 if birth is None else birth.room
+    for at, (n, to) in enumerate(deliveries):
+        if birth is None or left <= 0:
+            break
+        if REPLACEMENT not in texts[n] and birth.taker.wants(to.subscriber, to.priority):
+            wanted[at] = True
+            left -= 1
+    return wanted
+
+
+def _event(event: NewEvent, event_id: UUID, now: datetime) -> Event:
+    return Event(
+        id=event_id,
+        source=event.source,
+        source_id=event.source_id,
+        type=event.type,
+        subject=event.subject,
+        occurred_at=event.occurred_at,
+        received_at=now,
+        correlation_id=event.correlation_id or event_id,
+        causation_id=event.causation_id,
+        data=event.data,
+    )
+
+
+def _born(row: Any, event: Event) -> Delivery:
+    return Delivery(
+        id=row["id"],
+        subscriber=row["subscriber"],
+        lane=row["lane"],
+        priority=row["priority"],
+        event=event,
+        tries=row["tries"],
+        attempts=row["attempts"],
+    )
 
 
 async def write_settlements(
-    connection: Any, attempts: Sequence[Attempt], *, worker: str, routes: Routes, world: World
+    connection: Any,
+    attempts: Sequence[Attempt],
+    *,
+    worker: str,
+    routes: Routes,
+    world: World,
+    birth: Birth | None = None,
 ) -> Settled:
     """Everything the attempts came to. Of those whose lease was taken over nothing is written."""
     events = [_caused(event, attempt) for attempt in attempts for event in attempt.outcome.settlement.events]
     lanes = {attempt.delivery.lane for attempt in attempts}
     lanes |= {to.lane for event in events for to in routes.address(event)}
-    await lock_lanes(connection, lanes)
-    ours = await _write_outcomes(connection, attempts, worker, world)
-    kept = [attempt for attempt in attempts if attempt.delivery.id in ours]
-    wakes = False
-    if kept:
-        await _write_attempts(connection, kept, worker)
-        await write_books(connection, [attempt.outcome.settlement for attempt in kept], world)
+    ours = await _write_outcomes(connection, attempts, lanes, worker, world)
+    if not ours:
+        return Settled(kept=[False] * len(attempts), taken=[], wakes=False)
+    kept = attempts
+    if len(ours) < len(attempts):
+        kept = [attempt for attempt in attempts if attempt.delivery.id in ours]
         events = [_caused(event, attempt) for attempt in kept for event in attempt.outcome.settlement.events]
-        if events:
-            await write_events(connection, events, worker=worker, routes=routes, world=world, locked=True)
-        await _write_audit(connection, kept, worker, world)
-        ended = {a.delivery.lane for a in kept if a.outcome.state in {DeliveryState.DONE, DeliveryState.DISCARDED}}
-        handed_on = await hand_on_lanes(connection, ended, worker=worker, world=world)
-        wakes = bool(events) or handed_on > 0
-    return Settled(kept=[attempt.delivery.id in ours for attempt in attempts], wakes=wakes)
+    await write_books(connection, [attempt.outcome.settlement for attempt in kept], world)
+    taken: list[Delivery] = []
+    waiting = False
+    if events:
+        stored = await _store_events(connection, events, worker=worker, routes=routes, world=world, birth=birth)
+        taken, waiting = stored.taken, stored.waiting
+    handed_on = await _write_history(connection, kept, worker, world)
+    return Settled(
+        kept=[attempt.delivery.id in ours for attempt in attempts], taken=taken, wakes=waiting or handed_on > 0
+    )
 
 
 async def hand_on_lanes(connection: Any, lanes: set[str], *, worker: str, world: World) -> int:
@@ -111,7 +196,9 @@ def _caused(event: NewEvent, attempt: Attempt) -> NewEvent:
     return msgspec.structs.replace(event, correlation_id=cause.correlation_id, causation_id=cause.id)
 
 
-async def _write_outcomes(connection: Any, attempts: Sequence[Attempt], worker: str, world: World) -> set[int]:
+async def _write_outcomes(
+    connection: Any, attempts: Sequence[Attempt], lanes: set[str], worker: str, world: World
+) -> set[int]:
     outcomes = [attempt.outcome for attempt in attempts]
     rows = await connection.fetch(
         _SQL["settle_deliveries"],
@@ -127,22 +214,26 @@ async def _write_outcomes(connection: Any, attempts: Sequence[Attempt], worker: 
         [outcome.fingerprint for outcome in outcomes],
         [storable(outcome.settlement.note) for outcome in outcomes],
         worker,
+        sorted(lanes),
     )
     return {row["id"] for row in rows}
 
 
-async def _write_attempts(connection: Any, attempts: Sequence[Attempt], worker: str) -> None:
+async def _write_history(connection: Any, attempts: Sequence[Attempt], worker: str, world: World) -> int:
+    """Attempts, calls, audit trail; then the lanes that ended something move on. How many have a new head."""
+    deliveries = [attempt.delivery for attempt in attempts]
+    outcomes = [attempt.outcome for attempt in attempts]
     calls = [(attempt.delivery, n, call) for attempt in attempts for n, call in enumerate(attempt.calls, start=1)]
-    await connection.execute(
-        _SQL["insert_attempts"],
+    handed_on: int = await connection.fetchval(
+        _SQL["settle_history"],
         worker,
-        [attempt.delivery.id for attempt in attempts],
-        [attempt.delivery.tries for attempt in attempts],
+        [delivery.id for delivery in deliveries],
+        [delivery.tries for delivery in deliveries],
         [attempt.started_at for attempt in attempts],
         [attempt.ended_at for attempt in attempts],
-        [attempt.outcome.state.value for attempt in attempts],
-        [attempt.outcome.fault_code for attempt in attempts],
-        [attempt.outcome.fault_message and storable(attempt.outcome.fault_message) for attempt in attempts],
+        [outcome.state.value for outcome in outcomes],
+        [outcome.fault_code for outcome in outcomes],
+        [outcome.fault_message and storable(outcome.fault_message) for outcome in outcomes],
         [delivery.id for delivery, _, _ in calls],
         [delivery.tries for delivery, _, _ in calls],
         [n for _, n, _ in calls],
@@ -152,26 +243,27 @@ async def _write_attempts(connection: Any, attempts: Sequence[Attempt], worker: 
         [call.status for _, _, call in calls],
         [call.outcome for _, _, call in calls],
         [call.ms for _, _, call in calls],
-    )
-
-
-async def _write_audit(connection: Any, attempts: Sequence[Attempt], worker: str, world: World) -> None:
-    await connection.execute(
-        _SQL["insert_audit"],
         world.clock.now(),
-        [f"hub:{worker}" for _ in attempts],
-        [f"delivery.{attempt.outcome.state.value}" for attempt in attempts],
-        [attempt.delivery.event.subject for attempt in attempts],
+        [f"delivery.{outcome.state.value}" for outcome in outcomes],
+        [delivery.event.subject for delivery in deliveries],
         [
             json_text(
                 {
-                    "delivery": attempt.delivery.id,
-                    "subscriber": attempt.delivery.subscriber,
-                    "event": attempt.delivery.event.type,
-                    "try": attempt.delivery.tries,
-                    "code": attempt.outcome.fault_code,
+                    "delivery": delivery.id,
+                    "subscriber": delivery.subscriber,
+                    "event": delivery.event.type,
+                    "try": delivery.tries,
+                    "code": outcome.fault_code,
                 }
             )
-            for attempt in attempts
+            for delivery, outcome in zip(deliveries, outcomes, strict=True)
         ],
+        sorted(
+            {
+                attempt.delivery.lane
+                for attempt in attempts
+                if attempt.outcome.state in {DeliveryState.DONE, DeliveryState.DISCARDED}
+            }
+        ),
     )
+    return handed_on

@@ -1,10 +1,3 @@
--- insert_links --
--- First writer wins; the loser reads the winner.
-insert into link (kind, system, external_id, hub_id, created_at)
-select kind, system, external_id, hub_id, $5
-from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as l (kind, system, external_id, hub_id)
-on conflict do nothing
-
 -- contradicting_links --
 -- Links that say something else than is on record.
 select l.n from unnest($1::text[], $2::text[], $3::text[], $4::text[])
@@ -14,40 +7,44 @@ where not exists (
     where k.kind = l.kind and k.system = l.system and k.external_id = l.external_id and k.hub_id = l.hub_id
 )
 
--- insert_orders --
--- Books an acknowledged order; a second confirmation replaces what the ERP said, never what was marked since.
-insert into sales_order as o (order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total,
-    base_currency, base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at,
-    ship_date, "order", acknowledgement)
-select order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total, base_currency,
-    base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at, ship_date,
-    order_json::jsonb, ack_json::jsonb
-from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[],
-            $9::text[], $10::numeric[], $11::timestamptz[], $12::text[], $13::text[], $14::text[], $15::text[],
-            $16::numeric[], $17::timestamptz[], $18::date[], $19::text[], $20::text[])
-     as r (order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total, base_currency,
-           base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at, ship_date,
-           order_json, ack_json)
-on conflict (order_key) do update set erp_id = excluded.erp_id, erp_number = excluded.erp_number,
-    erp_total = excluded.erp_total, ship_date = excluded.ship_date, acknowledgement = excluded.acknowledgement
-
--- insert_lines --
--- The lines of booked orders, with what the ERP reserved and when each ships.
-insert into order_line as l (order_key, line_id, sku, quantity, unit, net, reserved, ship_date)
-select * from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::text[], $6::numeric[], $7::numeric[],
-                     $8::date[])
-on conflict (order_key, line_id) do update set reserved = excluded.reserved, ship_date = excluded.ship_date
-
--- insert_promises --
--- Every date ever promised.
-insert into promise (order_key, line_id, ship_date, reason, promised_by, promised_at)
-select * from unnest($1::text[], $2::text[], $3::date[], $4::text[], $5::text[], $6::timestamptz[])
-
--- insert_aliases --
--- Every number an order may be asked for by.
-insert into order_alias (value, kind, order_key)
-select value, kind, order_key from unnest($1::text[], $2::text[], $3::text[]) as a (value, kind, order_key)
-on conflict do nothing
+-- book --
+-- Links (first writer wins; says how many were new), acknowledged orders (a second confirmation replaces what the ERP
+-- said, never what was marked since) with their lines, every date promised, every number an order may be asked for by.
+with linked as (
+    insert into link (kind, system, external_id, hub_id, created_at)
+    select kind, system, external_id, hub_id, $5
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as l (kind, system, external_id, hub_id)
+    on conflict do nothing
+    returning kind
+), booked as (
+    insert into sales_order as o (order_key, store, store_view_id, store_order_id, number, customer_id, currency,
+        grand_total, base_currency, base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total,
+        confirmed_at, ship_date, "order", acknowledgement)
+    select order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total, base_currency,
+        base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at, ship_date,
+        order_json::json, ack_json::json
+    from unnest($6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::numeric[],
+                $14::text[], $15::numeric[], $16::timestamptz[], $17::text[], $18::text[], $19::text[], $20::text[],
+                $21::numeric[], $22::timestamptz[], $23::date[], $24::text[], $25::text[])
+         as r (order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total,
+               base_currency, base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total,
+               confirmed_at, ship_date, order_json, ack_json)
+    on conflict (order_key) do update set erp_id = excluded.erp_id, erp_number = excluded.erp_number,
+        erp_total = excluded.erp_total, ship_date = excluded.ship_date, acknowledgement = excluded.acknowledgement
+), lined as (
+    insert into order_line as l (order_key, line_id, sku, quantity, unit, net, reserved, ship_date)
+    select * from unnest($26::text[], $27::text[], $28::text[], $29::numeric[], $30::text[], $31::numeric[],
+                         $32::numeric[], $33::date[])
+    on conflict (order_key, line_id) do update set reserved = excluded.reserved, ship_date = excluded.ship_date
+), promised as (
+    insert into promise (order_key, line_id, ship_date, reason, promised_by, promised_at)
+    select * from unnest($34::text[], $35::text[], $36::date[], $37::text[], $38::text[], $39::timestamptz[])
+), named as (
+    insert into order_alias (value, kind, order_key)
+    select value, kind, order_key from unnest($40::text[], $41::text[], $42::text[]) as a (value, kind, order_key)
+    on conflict do nothing
+)
+select count(*) from linked
 
 -- mark_orders --
 -- Steps an order took; the first time of each is kept.
@@ -55,8 +52,8 @@ update sales_order o
 set packed_at = coalesce(o.packed_at, m.packed_at), shipped_at = coalesce(o.shipped_at, m.shipped_at),
     delivered_at = coalesce(o.delivered_at, m.delivered_at), cancelled_at = coalesce(o.cancelled_at, m.cancelled_at),
     ship_date = coalesce(m.ship_date, o.ship_date),
-    acknowledgement = coalesce(m.ack_json::jsonb, o.acknowledgement),
-    "order" = coalesce(m.order_json::jsonb, o."order"),
+    acknowledgement = coalesce(m.ack_json::json, o.acknowledgement),
+    "order" = coalesce(m.order_json::json, o."order"),
     ship_to_fingerprint = coalesce(m.ship_to_fingerprint, o.ship_to_fingerprint)
 from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::date[],
             $7::text[], $8::text[], $9::text[])
@@ -86,9 +83,11 @@ where e.source = $1 and e.source_id = any($2)
 -- What is older may have happened without being on these books.
 select max(until) from restoration
 
--- find_link --
--- Which hub id an external id names.
-select hub_id from link where kind = $1 and system = $2 and external_id = $3
+-- find_links --
+-- Which hub ids these external ids name.
+select l.n, k.hub_id
+from unnest($1::text[], $2::text[], $3::text[]) with ordinality as l (kind, system, external_id, n)
+join link k on k.kind = l.kind and k.system = l.system and k.external_id = l.external_id
 
 -- booked_order --
 -- An order as the books have it.
@@ -112,12 +111,12 @@ limit 50
 -- tracking_numbers --
 -- Of every shipment that left, as the ERP wrote them (aliases are in lower case).
 select parcel.value ->> 'tracking_number' as tracking_number
-from event e, jsonb_array_elements(e.data -> 'shipment' -> 'parcels') with ordinality as parcel (value, n)
+from event e, json_array_elements(e.data -> 'shipment' -> 'parcels') with ordinality as parcel (value, n)
 where e.subject = $1 and e.type = 'order.shipped' and parcel.value ->> 'tracking_number' <> ''
 order by e.received_at, e.id, parcel.n
 
--- lifetime_value --
--- What a customer bought, cancelled orders left out.
-select base_currency as currency, sum(base_total) as amount, count(*) as orders
-from sales_order where customer_id = $1 and cancelled_at is null
-group by base_currency
+-- lifetime_values --
+-- What these customers bought, cancelled orders left out.
+select customer_id, base_currency as currency, sum(base_total) as amount, count(*) as orders
+from sales_order where customer_id = any($1) and cancelled_at is null
+group by customer_id, base_currency

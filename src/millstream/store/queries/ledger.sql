@@ -3,39 +3,57 @@
 select pg_advisory_xact_lock(k)
 from (select distinct hashtextextended(lane, 0) as k from unnest($1::text[]) as lane order by k) as keys
 
--- insert_events --
--- Stores each event once; returns the ids that are new.
-insert into event (id, source, source_id, type, subject, occurred_at, received_at, correlation_id, causation_id, data)
-select id, source, source_id, type, subject, occurred_at, $8, correlation_id, causation_id, data::jsonb
-from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
-            $9::uuid[], $10::uuid[])
-     as e (id, source, source_id, type, subject, occurred_at, data, correlation_id, causation_id)
-on conflict (source, source_id) do nothing
-returning id
-
--- insert_deliveries --
--- One row per addressed subscriber; the first of a lane that has nothing open is its head. Wakes other processes.
+-- store_events --
+-- Stores each event once, with a delivery per addressed subscriber; one row for each delivery, for an event that goes to
+-- nobody one without. The first of a lane that has nothing open is its head. A head that this worker wants (`taken`) is
+-- leased to it at birth; of the others the other processes hear.
 -- What concerns an order from before a backup was restored may have been done already: it starts as a second try, which
 -- looks before it acts.
-with made as (
-    insert into delivery (event_id, subscriber, lane, priority, head, due_at, created_at, updated_at, tries)
-    select event_id, subscriber, lane, priority,
-           row_number() over (partition by lane order by n) = 1
-               and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded')),
-           $5, $5, $5,
-           case when not exists (select from restoration) then 0 else (
-               select count(*)::integer from (
-                   select from event e join event other on other.subject = e.subject
-                   where e.id = a.event_id and other.occurred_at <= (select max(until) from restoration)
-                   limit 1
-               ) as any_before
-           ) end
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::smallint[])
-         with ordinality as a (event_id, subscriber, lane, priority, n)
-    order by n
-    returning id
+with stored as (
+    insert into event
+        (id, source, source_id, type, subject, occurred_at, received_at, correlation_id, causation_id, data)
+    select id, source, source_id, type, subject, occurred_at, $8, correlation_id, causation_id, data::json
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
+                $9::uuid[], $10::uuid[])
+         as e (id, source, source_id, type, subject, occurred_at, data, correlation_id, causation_id)
+    on conflict (source, source_id) do nothing
+    returning id, subject
+), addressed as (
+    select event_id, subscriber, lane, priority, n, head, head and taken as taken,
+        case when not exists (select from restoration) then 0 else (
+            select count(*)::integer from (
+                select from event other
+                where other.subject = of_stored.subject
+                    and other.occurred_at <= (select max(until) from restoration)
+                union all
+                select from unnest($5::text[], $6::timestamptz[]) as other (subject, occurred_at)
+                where other.subject = of_stored.subject
+                    and other.occurred_at <= (select max(until) from restoration)
+                limit 1
+            ) as any_before
+        ) end as tries
+    from (
+        select a.event_id, a.subscriber, a.lane, a.priority, a.taken, a.n, stored.subject,
+            row_number() over (partition by a.lane order by a.n) = 1
+                and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded'))
+                as head
+        from stored join unnest($11::uuid[], $12::text[], $13::text[], $14::smallint[], $15::boolean[])
+             with ordinality as a (event_id, subscriber, lane, priority, taken, n) on a.event_id = stored.id
+    ) as of_stored
+), made as (
+    insert into delivery
+        (event_id, subscriber, lane, priority, head, created_at, updated_at, state, worker, due_at, tries, attempts)
+    select event_id, subscriber, lane, priority, head, $8, $8,
+        case when taken then 'running' else 'waiting' end, case when taken then $16::text end,
+        case when taken then $17::timestamptz else $8 end, tries + taken::integer, taken::integer
+    from addressed order by n
+    returning id, event_id, subscriber, lane, priority, tries, attempts, state, head
 )
-select pg_notify('millstream_due', $6) from (select from made limit 1) as any_made
+select stored.id as event_id, made.id, made.subscriber, made.lane, made.priority, made.tries, made.attempts,
+    made.state = 'running' as taken,
+    (select pg_notify('millstream_due', $16) from (select from made where state = 'waiting' limit 1) as any_waiting)
+from stored left join made on made.event_id = stored.id
+order by made.id
 
 -- claim --
 -- Leases due lane heads, most urgent first; a running one whose lease ended is due again, its try filed as lost.
@@ -64,13 +82,18 @@ returning d.id, d.priority, d.subscriber, d.lane, d.tries, d.attempts, d.amended
     e.source_id, e.type, e.subject, e.occurred_at, e.received_at, e.correlation_id, e.causation_id, e.data
 
 -- settle_deliveries --
--- Writes outcomes of leases that are still ours; returns those.
+-- Holds these lanes until the transaction ends, then writes outcomes of leases that are still ours; returns those.
+with locked as materialized (
+    select pg_advisory_xact_lock(k)
+    from (select distinct hashtextextended(lane, 0) as k from unnest($13::text[]) as lane order by k) as keys
+)
 update delivery d
 set state = s.state, head = s.state not in ('done', 'discarded'), due_at = coalesce(s.due_at, d.due_at),
     attempts = case when s.counts then d.attempts else d.attempts - 1 end, worker = null,
     fault_class = s.fault_class, fault_code = s.fault_code, fault_message = s.fault_message,
     fingerprint = s.fingerprint, note = nullif(s.note, ''), updated_at = $1
-from unnest($2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::boolean[], $7::text[], $8::text[],
+from (select count(*) from locked) as all_locked,
+    unnest($2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::boolean[], $7::text[], $8::text[],
             $9::text[], $10::text[], $11::text[])
      as s (id, tries, state, due_at, counts, fault_class, fault_code, fault_message, fingerprint, note)
 where d.id = s.id and d.state = 'running' and d.worker = $12 and d.tries = s.tries
@@ -85,17 +108,33 @@ where id in (
     order by lane, id
 ) and not head
 
--- insert_attempts --
--- What was tried, with every outward call of it.
+-- settle_history --
+-- What was tried, with every outward call of it and its line in the audit trail; then the lanes that lost their head
+-- get their next one, if something is open. Says how many did; the other processes hear of it.
 with tried as (
     insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome, code, message)
     select delivery_id, n, $1, started_at, ended_at, outcome, code, message
     from unnest($2::bigint[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
          as a (delivery_id, n, started_at, ended_at, outcome, code, message)
+), called as (
+    insert into call (delivery_id, n, step, system, operation, key, status, outcome, ms)
+    select * from unnest($9::bigint[], $10::integer[], $11::smallint[], $12::text[], $13::text[], $14::text[],
+                         $15::smallint[], $16::text[], $17::real[])
+), told as (
+    insert into audit (at, actor, action, subject, detail)
+    select $18, 'hub:' || $1, action, subject, detail::jsonb
+    from unnest($19::text[], $20::text[], $21::text[]) as a (action, subject, detail)
+), handed_on as (
+    update delivery set head = true, due_at = greatest(due_at, $18)
+    where id in (
+        select distinct on (lane) id from delivery
+        where lane = any($22) and state not in ('done', 'discarded')
+        order by lane, id
+    ) and not head
+    returning id
 )
-insert into call (delivery_id, n, step, system, operation, key, status, outcome, ms)
-select * from unnest($9::bigint[], $10::integer[], $11::smallint[], $12::text[], $13::text[], $14::text[],
-                     $15::smallint[], $16::text[], $17::real[])
+select count(*) as handed_on, (select pg_notify('millstream_due', $1) from (select from handed_on limit 1) as any_one)
+from handed_on
 
 -- extend_leases --
 -- The heartbeat.
