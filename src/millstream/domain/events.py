@@ -1,10 +1,14 @@
 """Facts, in CloudEvents 1.0 attribute names."""
 
+from contextlib import suppress
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from uuid import UUID
 
 import msgspec
+
+from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.order import SalesOrder
 
 ORDER_HINTED: Final = "order.hinted"  # a store says "look at this order"; the order itself is read back
 ORDER_PLACED: Final = "order.placed"
@@ -41,6 +45,29 @@ EVENT_TYPES: Final = frozenset(
         ORDER_CANCELLED_BY_ERP,
     }
 )
+
+
+class Confirmed(TypedDict):
+    """What `order.confirmed` carries."""
+
+    customer_id: str
+    order: SalesOrder
+    acknowledgement: Acknowledgement
+
+
+DATA: Final[dict[str, Any]] = {ORDER_CONFIRMED: Confirmed}
+"""How the data of a type is read back in one go. What an older version wrote differently stays plain JSON."""
+
+
+def read_data(event_type: str, text: str | bytes) -> dict[str, Any]:
+    """The data of an event from the JSON it is kept as."""
+    shape = DATA.get(event_type)
+    if shape is not None:
+        with suppress(msgspec.ValidationError):  # the flow says what is wrong with it
+            typed: dict[str, Any] = msgspec.json.decode(text, type=shape)
+            return typed
+    plain: dict[str, Any] = msgspec.json.decode(text)
+    return plain
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 
 from millstream.domain.delivery import Delivery
 from millstream.domain.errors import Conflict, Retry
-from millstream.domain.events import Event, NewEvent
+from millstream.domain.events import Event, NewEvent, read_data
 from millstream.engine.routes import Routes
 from millstream.ports.ledger import Attempt, Taker
 from millstream.ports.tap import Tap
@@ -228,7 +228,7 @@ def _delivery(row: Any) -> Delivery:
         received_at=row["received_at"],
         correlation_id=row["correlation_id"],
         causation_id=row["causation_id"],
-        data=msgspec.json.decode(row["data"]),
+        data=read_data(row["type"], row["data"]),
     )
     return Delivery(
         id=row["id"],

@@ -2,12 +2,12 @@
 
 from contextvars import ContextVar
 from typing import Final, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from millstream.ports.world import World
 from millstream.wire.connection import Send
 from millstream.wire.http import Request
-from millstream.wire.signing import Generation, has_ambiguous_path, oauth1_signature
+from millstream.wire.signing import Generation, has_ambiguous_path, oauth1_signature, percent
 
 _generation_used: ContextVar[Generation | None] = ContextVar("generation_used", default=None)
 _OTHER: Final[dict[Generation, Generation]] = {"laminas": "native", "native": "laminas"}
@@ -74,7 +74,7 @@ class OAuth1Auth:
             token_secret=self._token_secret,
             generation=self._generation,
         )
-        return "OAuth " + ", ".join(f'{name}="{quote(value, safe="-._~")}"' for name, value in oauth.items())
+        return "OAuth " + ", ".join(f'{name}="{percent(value)}"' for name, value in oauth.items())
 
     def _as_server_sees(self, url: str) -> str:
         if self._signature_base_url is None:

@@ -29,7 +29,8 @@ _ADOBE_KEY_PATH: Final = re.compile(r"/prod/keys/[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+
 _LAMINAS_DECODES: Final = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@&=+$,/;",
 )
-_UNRESERVED: Final = re.compile(r"[A-Za-z0-9._~-]*")
+_RESERVED: Final = re.compile(r"[^A-Za-z0-9._~-]")
+_PERCENT: Final = {chr(code): quote(chr(code), safe="-._~") for code in range(128)}
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})")
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
@@ -48,7 +49,7 @@ def oauth1_signature(
 ) -> str:
     """The base64 signature of a request whose body is JSON (such a body is not signed)."""
     base = oauth1_base_string(method, url, oauth, generation=generation)
-    key = f"{_percent(consumer_secret)}&{_percent(token_secret)}"
+    key = f"{percent(consumer_secret)}&{percent(token_secret)}"
     return b64encode(hmac.digest(key.encode(), base.encode(), "sha256")).decode()
 
 
@@ -61,7 +62,7 @@ def oauth1_base_string(method: str, url: str, oauth: Mapping[str, str], *, gener
     parameters = {**_query_parameters(parts.query), **oauth}
     pairs = _ordered(parameters, generation)
     return "&".join(
-        [method.upper(), _percent(f"{parts.scheme}://{host}{path}"), _percent("&".join(f"{k}={v}" for k, v in pairs))]
+        [method.upper(), percent(f"{parts.scheme}://{host}{path}"), percent("&".join(f"{k}={v}" for k, v in pairs))]
     )
 
 
@@ -71,8 +72,9 @@ def has_ambiguous_path(url: str) -> bool:
     return _laminas_path(path) != path
 
 
-def _percent(text: str) -> str:
-    return text if _UNRESERVED.fullmatch(text) else quote(text, safe="-._~")
+def percent(text: str) -> str:
+    """Percent-encoded as OAuth wants it (RFC 3986: all but letters, digits and `-._~`)."""
+    return _RESERVED.sub(lambda found: _PERCENT[found[0]], text) if text.isascii() else quote(text, safe="-._~")
 
 
 def _query_parameters(query: str) -> dict[str, str]:
@@ -83,12 +85,15 @@ def _query_parameters(query: str) -> dict[str, str]:
 
 def _ordered(parameters: Mapping[str, str], generation: Generation) -> list[tuple[str, str]]:
     if generation == "native":
-        return [(_percent(name), _percent(parameters[name])) for name in sorted(parameters)]
-    encoded = {_percent(name): _percent(value) for name, value in parameters.items()}
+        return [(percent(name), percent(parameters[name])) for name in sorted(parameters)]
+    encoded = {percent(name): percent(value) for name, value in parameters.items()}
     return [(name, encoded[name]) for name in sorted(encoded, key=cmp_to_key(_natural_order))]
 
 
 def _laminas_path(path: str) -> str:
+    if "%" not in path:
+        return path
+
     def decoded(match: re.Match[str]) -> str:
         byte = int(match[1], 16)
         return chr(byte) if byte in _LAMINAS_DECODES else match[0]

@@ -36,6 +36,8 @@ def has_comment(comments: Iterable[Mapping[str, Any]], key: str) -> bool:
 
 
 def _plain(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return _SPACES.sub(" ", text).strip()
     narrow = "".join(_narrow(character) for character in text.translate(_INVISIBLE))
     lines = (_SPACES.sub(" ", line).strip() for line in narrow.splitlines())
     return "\n".join(lines).strip()

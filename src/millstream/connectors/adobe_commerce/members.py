@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final
 
@@ -21,12 +22,27 @@ def exact(value: Any) -> Decimal:
 
     Raises ValueError for anything that is no finite number of a sensible size.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError(f"{type(value).__name__} is no number")  # noqa: TRY004 - one error for all that is no number
+    kind = type(value)
+    if kind is int or kind is float:
+        return _exact_number(value) if value else ZERO
+    if kind is not str and kind is not Decimal:
+        raise ValueError(f"{kind.__name__} is no number")
+    return _sensible(_decimal(str(value).strip()))
+
+
+@lru_cache(maxsize=4096, typed=True)  # an order says 0.0, 1 and 19.0 a hundred times
+def _exact_number(value: float) -> Decimal:
+    return _sensible(_decimal(repr(value)))
+
+
+def _decimal(text: str) -> Decimal:
     try:
-        number = Decimal(repr(value) if isinstance(value, float) else str(value).strip())
+        return Decimal(text)
     except (InvalidOperation, ValueError) as error:
         raise ValueError("is no number") from error
+
+
+def _sensible(number: Decimal) -> Decimal:
     if not number.is_finite() or number.adjusted() > DIGITS_MAX:
         raise ValueError("is no number of a sensible size")
     return number
@@ -71,6 +87,8 @@ def read_optional_number(row: Row, name: str) -> Decimal | None:
 def read_text(row: Row, name: str) -> str | None:
     """The text without blanks around it, None when there is none. Numbers count as text."""
     value = row.get(name)
+    if type(value) is str:  # nearly always
+        return value.strip() or None
     if value is None or isinstance(value, dict | list):
         return None
     return str(value).strip() or None
