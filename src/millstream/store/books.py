@@ -1,11 +1,10 @@
 """The hub's own books, written set by set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from millstream.domain.crosswalk import Alias, Link
 from millstream.domain.delivery import OrderMark, OrderRecord, Settlement
 from millstream.domain.errors import Conflict
 from millstream.domain.promise import Promise
@@ -14,7 +13,7 @@ from millstream.store import sql
 from millstream.store.text import json_text, storable
 
 _SQL: Final = sql.load("books")
-Columns = tuple[list[Any], ...]
+Row = tuple[Any, ...]  # as the type of its set says, see migrations
 
 
 def _json(value: Any) -> str | None:
@@ -30,102 +29,84 @@ async def write_books(connection: Any, settlements: Sequence[Settlement], world:
 
 
 async def _book(connection: Any, settlements: Sequence[Settlement], world: World) -> None:
-    links = [link for settlement in settlements for link in settlement.links]
+    links = [
+        (link.kind, link.system, link.external_id, link.hub_id)
+        for settlement in settlements
+        for link in settlement.links
+    ]
     records = [record for settlement in settlements for record in settlement.orders]
     linked: int = await connection.fetchval(
         _SQL["book"],
-        *_link_columns(links),
         world.clock.now(),
-        *_order_columns(records),
-        *_line_columns(records),
-        *_promise_columns([promise for settlement in settlements for promise in settlement.promises]),
-        *_alias_columns([alias for settlement in settlements for alias in settlement.aliases]),
+        links,
+        [_order_row(record) for record in records],
+        [row for record in records for row in _line_rows(record)],
+        [_promise_row(promise) for settlement in settlements for promise in settlement.promises],
+        [(storable(one.value), one.kind, one.order_key) for settlement in settlements for one in settlement.aliases],
     )
     if linked != len(links):  # otherwise all are new: nothing on record to contradict
         await _refuse_contradicting(connection, links)
 
 
-def _link_columns(links: Sequence[Link]) -> Columns:
-    return (
-        [link.kind for link in links],
-        [link.system for link in links],
-        [link.external_id for link in links],
-        [link.hub_id for link in links],
-    )
-
-
-async def _refuse_contradicting(connection: Any, links: Sequence[Link]) -> None:
-    rows = await connection.fetch(_SQL["contradicting_links"], *_link_columns(links))
+async def _refuse_contradicting(connection: Any, links: Sequence[Row]) -> None:
+    rows = await connection.fetch(_SQL["contradicting_links"], links)
     if rows:
-        link = links[rows[0]["n"] - 1]
+        kind, system, external_id, hub_id = links[rows[0]["n"] - 1]
         raise Conflict(
-            "link.contradicts",
-            f"{link.kind} {link.external_id} in {link.system} is linked to another hub id than {link.hub_id}",
+            "link.contradicts", f"{kind} {external_id} in {system} is linked to another hub id than {hub_id}"
         )
 
 
-def _order_columns(records: Sequence[OrderRecord]) -> Columns:
-    orders = [record.order for record in records]
-    acks = [record.acknowledgement for record in records]
+def _order_row(record: OrderRecord) -> Row:
+    order, ack = record.order, record.acknowledgement
     return (
-        [order.key for order in orders],
-        [order.store for order in orders],
-        [order.store_view_id for order in orders],
-        [order.store_order_id for order in orders],
-        [order.number for order in orders],
-        [record.customer_id for record in records],
-        [order.currency for order in orders],
-        [order.totals.grand_total.amount for order in orders],
-        [record.base_currency for record in records],
-        [record.base_total for record in records],
-        [order.placed_at for order in orders],
-        [order.ship_to.fingerprint() if order.ship_to else None for order in orders],
-        [record.erp for record in records],
-        [ack.erp_id for ack in acks],
-        [ack.number for ack in acks],
-        [ack.gross.amount for ack in acks],
-        [record.confirmed_at for record in records],
-        [ack.ship_date for ack in acks],
-        [_json(order) for order in orders],
-        [_json(ack) for ack in acks],
+        order.key,
+        order.store,
+        order.store_view_id,
+        order.store_order_id,
+        order.number,
+        record.customer_id,
+        order.currency,
+        order.totals.grand_total.amount,
+        record.base_currency,
+        record.base_total,
+        order.placed_at,
+        order.ship_to.fingerprint() if order.ship_to else None,
+        record.erp,
+        ack.erp_id,
+        ack.number,
+        ack.gross.amount,
+        record.confirmed_at,
+        ack.ship_date,
+        json_text(order),
+        json_text(ack),
     )
 
 
-def _line_columns(records: Sequence[OrderRecord]) -> Columns:
-    lines = [
-        (record.order.key, line, schedules.get(line.id))
-        for record in records
-        for schedules in ({schedule.line_id: schedule for schedule in record.acknowledgement.lines},)
-        for line in record.order.lines
-    ]
+def _line_rows(record: OrderRecord) -> Iterator[Row]:
+    schedules = {schedule.line_id: schedule for schedule in record.acknowledgement.lines}
+    for line in record.order.lines:
+        schedule = schedules.get(line.id)
+        yield (
+            record.order.key,
+            line.id,
+            storable(line.sku),
+            line.quantity.amount,
+            line.quantity.unit,
+            line.net.amount,
+            schedule.reserved.amount if schedule and schedule.reserved else None,
+            schedule.ship_date if schedule else None,
+        )
+
+
+def _promise_row(promise: Promise) -> Row:
     return (
-        [order_key for order_key, _, _ in lines],
-        [line.id for _, line, _ in lines],
-        [storable(line.sku) for _, line, _ in lines],
-        [line.quantity.amount for _, line, _ in lines],
-        [line.quantity.unit for _, line, _ in lines],
-        [line.net.amount for _, line, _ in lines],
-        [schedule.reserved.amount if schedule and schedule.reserved else None for _, _, schedule in lines],
-        [schedule.ship_date if schedule else None for _, _, schedule in lines],
-    )
-
-
-def _promise_columns(promises: Sequence[Promise]) -> Columns:
-    return (
-        [promise.order_key for promise in promises],
-        [promise.line_id for promise in promises],
-        [promise.ship_date for promise in promises],
-        [storable(promise.reason) for promise in promises],
-        [promise.promised_by for promise in promises],
-        [promise.promised_at for promise in promises],
-    )
-
-
-def _alias_columns(aliases: Sequence[Alias]) -> Columns:
-    return (
-        [storable(alias.value) for alias in aliases],
-        [alias.kind for alias in aliases],
-        [alias.order_key for alias in aliases],
+        promise.order_key,
+        promise.line_id,
+        promise.ship_date,
+        storable(promise.reason),
+        promise.promised_by,
+        promise.promised_at,
     )
 
 

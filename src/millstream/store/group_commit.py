@@ -25,23 +25,24 @@ class GroupCommit(Generic[Item, Result]):
 
     async def submit(self, item: Item) -> Result:
         """Returns after the commit that holds this item."""
-        return (await self.submit_all((item,)))[0]
+        return await self._put(item)
 
     async def submit_all(self, items: Sequence[Item]) -> Sequence[Result]:
         """Returns after the last commit that holds one of these items."""
-        loop = asyncio.get_running_loop()
-        futures: list[asyncio.Future[Result]] = []
-        for item in items:
-            future: asyncio.Future[Result] = loop.create_future()
-            self._waiting.append((item, future))
-            futures.append(future)
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
-        results = await asyncio.gather(*futures, return_exceptions=True)
+        if len(items) == 1:
+            return [await self._put(items[0])]
+        results = await asyncio.gather(*[self._put(item) for item in items], return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return [result for result in results if not isinstance(result, BaseException)]
+
+    def _put(self, item: Item) -> asyncio.Future[Result]:
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write_all())
+        return future
 
     async def _write_all(self) -> None:
         while self._waiting:

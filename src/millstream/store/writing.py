@@ -1,13 +1,13 @@
 """What one transaction of the ledger writes: events with their deliveries, settlements with all they bring."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
-from millstream.domain.delivery import Delivery
+from millstream.domain.delivery import Delivery, Outcome
 from millstream.domain.events import Event, NewEvent
 from millstream.domain.states import DeliveryState
 from millstream.engine.routes import Addressed, Routes
@@ -18,6 +18,8 @@ from millstream.store.books import write_books
 from millstream.store.text import REPLACEMENT, json_text, storable
 
 _SQL: Final = sql.load("ledger")
+ENDED: Final = frozenset({DeliveryState.DONE, DeliveryState.DISCARDED})
+Row = tuple[Any, ...]  # as the type of its set says, see migrations
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,21 +78,25 @@ async def _store_events(
     deliveries = [(n, to) for n, targets in enumerate(routes.address(event) for event in events) for to in targets]
     rows = await connection.fetch(
         _SQL["store_events"],
-        ids,
-        [storable(event.source) for event in events],
-        [storable(event.source_id) for event in events],
-        [event.type for event in events],
-        [storable(event.subject) for event in events],
-        [event.occurred_at for event in events],
-        texts,
+        [
+            (
+                event_id,
+                storable(event.source),
+                storable(event.source_id),
+                event.type,
+                storable(event.subject),
+                event.occurred_at,
+                event.correlation_id or event_id,
+                event.causation_id,
+                text,
+            )
+            for event, event_id, text in zip(events, ids, texts, strict=True)
+        ],
+        [
+            (ids[n], to.subscriber, to.lane, to.priority, wanted)
+            for (n, to), wanted in zip(deliveries, _wanted(deliveries, texts, birth), strict=True)
+        ],
         now,
-        [event.correlation_id or event_id for event, event_id in zip(events, ids, strict=True)],
-        [event.causation_id for event in events],
-        [ids[n] for n, _ in deliveries],
-        [to.subscriber for _, to in deliveries],
-        [to.lane for _, to in deliveries],
-        [to.priority for _, to in deliveries],
-        _wanted(deliveries, texts, birth),
         worker,
         now if birth is None else birth.lease_until,
     )
@@ -199,71 +205,79 @@ def _caused(event: NewEvent, attempt: Attempt) -> NewEvent:
 async def _write_outcomes(
     connection: Any, attempts: Sequence[Attempt], lanes: set[str], worker: str, world: World
 ) -> set[int]:
-    outcomes = [attempt.outcome for attempt in attempts]
     rows = await connection.fetch(
         _SQL["settle_deliveries"],
         world.clock.now(),
-        [attempt.delivery.id for attempt in attempts],
-        [attempt.delivery.tries for attempt in attempts],
-        [outcome.state.value for outcome in outcomes],
-        [outcome.due_at for outcome in outcomes],
-        [outcome.counts for outcome in outcomes],
-        [outcome.fault_class for outcome in outcomes],
-        [outcome.fault_code for outcome in outcomes],
-        [outcome.fault_message and storable(outcome.fault_message) for outcome in outcomes],
-        [outcome.fingerprint for outcome in outcomes],
-        [storable(outcome.settlement.note) for outcome in outcomes],
+        [_outcome_row(attempt.delivery, attempt.outcome) for attempt in attempts],
         worker,
         sorted(lanes),
     )
     return {row["id"] for row in rows}
 
 
+def _outcome_row(delivery: Delivery, outcome: Outcome) -> Row:
+    return (
+        delivery.id,
+        delivery.tries,
+        outcome.state.value,
+        outcome.due_at,
+        outcome.counts,
+        outcome.fault_class,
+        outcome.fault_code,
+        outcome.fault_message and storable(outcome.fault_message),
+        outcome.fingerprint,
+        storable(outcome.settlement.note),
+    )
+
+
 async def _write_history(connection: Any, attempts: Sequence[Attempt], worker: str, world: World) -> int:
     """Attempts, calls, audit trail; then the lanes that ended something move on. How many have a new head."""
-    deliveries = [attempt.delivery for attempt in attempts]
-    outcomes = [attempt.outcome for attempt in attempts]
-    calls = [(attempt.delivery, n, call) for attempt in attempts for n, call in enumerate(attempt.calls, start=1)]
     handed_on: int = await connection.fetchval(
         _SQL["settle_history"],
         worker,
-        [delivery.id for delivery in deliveries],
-        [delivery.tries for delivery in deliveries],
-        [attempt.started_at for attempt in attempts],
-        [attempt.ended_at for attempt in attempts],
-        [outcome.state.value for outcome in outcomes],
-        [outcome.fault_code for outcome in outcomes],
-        [outcome.fault_message and storable(outcome.fault_message) for outcome in outcomes],
-        [delivery.id for delivery, _, _ in calls],
-        [delivery.tries for delivery, _, _ in calls],
-        [n for _, n, _ in calls],
-        [call.system for _, _, call in calls],
-        [call.operation for _, _, call in calls],
-        [call.key for _, _, call in calls],
-        [call.status for _, _, call in calls],
-        [call.outcome for _, _, call in calls],
-        [call.ms for _, _, call in calls],
         world.clock.now(),
-        [f"delivery.{outcome.state.value}" for outcome in outcomes],
-        [delivery.event.subject for delivery in deliveries],
-        [
-            json_text(
-                {
-                    "delivery": delivery.id,
-                    "subscriber": delivery.subscriber,
-                    "event": delivery.event.type,
-                    "try": delivery.tries,
-                    "code": outcome.fault_code,
-                }
-            )
-            for delivery, outcome in zip(deliveries, outcomes, strict=True)
-        ],
-        sorted(
-            {
-                attempt.delivery.lane
-                for attempt in attempts
-                if attempt.outcome.state in {DeliveryState.DONE, DeliveryState.DISCARDED}
-            }
-        ),
+        [_attempt_row(attempt) for attempt in attempts],
+        [row for attempt in attempts for row in _call_rows(attempt)],
+        sorted({attempt.delivery.lane for attempt in attempts if attempt.outcome.state in ENDED}),
     )
     return handed_on
+
+
+def _attempt_row(attempt: Attempt) -> Row:
+    """With its line in the audit trail."""
+    delivery, outcome = attempt.delivery, attempt.outcome
+    detail = {
+        "delivery": delivery.id,
+        "subscriber": delivery.subscriber,
+        "event": delivery.event.type,
+        "try": delivery.tries,
+        "code": outcome.fault_code,
+    }
+    return (
+        delivery.id,
+        delivery.tries,
+        attempt.started_at,
+        attempt.ended_at,
+        outcome.state.value,
+        outcome.fault_code,
+        outcome.fault_message and storable(outcome.fault_message),
+        f"delivery.{outcome.state.value}",
+        delivery.event.subject,
+        json_text(detail),
+    )
+
+
+def _call_rows(attempt: Attempt) -> Iterator[Row]:
+    delivery = attempt.delivery
+    for n, call in enumerate(attempt.calls, start=1):
+        yield (
+            delivery.id,
+            delivery.tries,
+            n,
+            call.system,
+            call.operation,
+            call.key,
+            call.status,
+            call.outcome,
+            call.ms,
+        )

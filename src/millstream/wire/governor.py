@@ -1,8 +1,6 @@
 """Rate and concurrency per connection, and a circuit breaker in front of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 import msgspec
@@ -50,21 +48,36 @@ class Governor:
         """Whether the breaker refuses calls now."""
         return self._open_until is not None and self._clock.now() < self._open_until
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """One place for one call. Raises Retry(counts=False) while paused or while the breaker is open."""
-        self._refuse_if_closed()
-        async with self._slots:
-            probing = self._refuse_if_closed()
-            self._probing = self._probing or probing
-            try:
-                await self._take_token()
-                yield
-            finally:
-                if probing:
-                    self._probing = False
+    def slot(self) -> "Slot":
+        """One place for one call, by `async with`. Raises Retry(counts=False) while paused or the breaker is open."""
+        return Slot(self)
 
-    def _refuse_if_closed(self) -> bool:
+    async def enter(self) -> bool:
+        """Waits for a place; True if this call is the probe of an open breaker. Every one is left by `leave`."""
+        self.refuse_if_closed()
+        await self._slots.acquire()
+        try:
+            probing = self.refuse_if_closed()
+            self._probing = self._probing or probing
+        except Retry:
+            self._slots.release()
+            raise
+        try:
+            if self._settings.rate_per_s > 0:
+                await self._take_token()
+        except BaseException:
+            self.leave(probing=probing)
+            raise
+        return probing
+
+    def leave(self, *, probing: bool) -> None:
+        """Gives the place back."""
+        if probing:
+            self._probing = False
+        self._slots.release()
+
+    def refuse_if_closed(self) -> bool:
+        """Whether a call now would be the probe. Raises Retry if there may be none."""
         if self.paused:
             raise Retry("connection.paused", f"{self.system} is paused by an operator", after_s=15.0, counts=False)
         if self._open_until is None:
@@ -81,8 +94,6 @@ class Governor:
 
     async def _take_token(self) -> None:
         rate = self._settings.rate_per_s
-        if rate <= 0:
-            return
         while True:
             now = self._clock.now()
             passed = (now - self._refilled_at).total_seconds()
@@ -120,3 +131,19 @@ class Governor:
         until = self._clock.now() + timedelta(seconds=cooldown_s)
         self._open_until = until if self._open_until is None else max(until, self._open_until)
         self._tap.note("breaker.opened", system=self.system, failures=self._failures, cooldown_s=cooldown_s)
+
+
+class Slot:
+    """See `Governor.slot`."""
+
+    __slots__ = ("_governor", "_probing")
+
+    def __init__(self, governor: Governor) -> None:
+        self._governor = governor
+        self._probing = False
+
+    async def __aenter__(self) -> None:
+        self._probing = await self._governor.enter()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._governor.leave(probing=self._probing)

@@ -116,3 +116,22 @@ create table schedule (
     cursor jsonb,
     last_run_at timestamptz
 );
+
+-- What is written in sets comes as arrays of rows. A type is never altered: what needs another brings its own.
+create type event_in as (
+    id uuid, source text, source_id text, type text, subject text, occurred_at timestamptz, correlation_id uuid,
+    causation_id uuid, data text
+);
+create type delivery_in as (event_id uuid, subscriber text, lane text, priority smallint, taken boolean);
+create type outcome_in as (
+    id bigint, tries integer, state text, due_at timestamptz, counts boolean, fault_class text, fault_code text,
+    fault_message text, fingerprint text, note text
+);
+create type attempt_in as (
+    delivery_id bigint, n integer, started_at timestamptz, ended_at timestamptz, outcome text, code text, message text,
+    action text, subject text, detail text
+);
+create type call_in as (
+    delivery_id bigint, n integer, step smallint, system text, operation text, key text, status smallint, outcome text,
+    ms real
+);

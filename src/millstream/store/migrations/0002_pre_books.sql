@@ -114,3 +114,19 @@ begin
 exception when feature_not_supported or invalid_parameter_value then
     null;
 end $$;
+
+-- As in the ledger: what is written in sets comes as arrays of rows.
+create type link_in as (kind text, system text, external_id text, hub_id text);
+create type order_in as (
+    order_key text, store text, store_view_id text, store_order_id text, number text, customer_id text, currency text,
+    grand_total numeric, base_currency text, base_total numeric, placed_at timestamptz, ship_to_fingerprint text,
+    erp text, erp_id text, erp_number text, erp_total numeric, confirmed_at timestamptz, ship_date date,
+    order_json text, ack_json text
+);
+create type line_in as (
+    order_key text, line_id text, sku text, quantity numeric, unit text, net numeric, reserved numeric, ship_date date
+);
+create type promise_in as (
+    order_key text, line_id text, ship_date date, reason text, promised_by text, promised_at timestamptz
+);
+create type alias_in as (value text, kind text, order_key text);

@@ -1,7 +1,6 @@
 -- contradicting_links --
 -- Links that say something else than is on record.
-select l.n from unnest($1::text[], $2::text[], $3::text[], $4::text[])
-     with ordinality as l (kind, system, external_id, hub_id, n)
+select l.n from unnest($1::link_in[]) with ordinality as l (kind, system, external_id, hub_id, n)
 where not exists (
     select from link k
     where k.kind = l.kind and k.system = l.system and k.external_id = l.external_id and k.hub_id = l.hub_id
@@ -12,8 +11,7 @@ where not exists (
 -- said, never what was marked since) with their lines, every date promised, every number an order may be asked for by.
 with linked as (
     insert into link (kind, system, external_id, hub_id, created_at)
-    select kind, system, external_id, hub_id, $5
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as l (kind, system, external_id, hub_id)
+    select kind, system, external_id, hub_id, $1 from unnest($2::link_in[])
     on conflict do nothing
     returning kind
 ), booked as (
@@ -23,25 +21,19 @@ with linked as (
     select order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total, base_currency,
         base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total, confirmed_at, ship_date,
         order_json::json, ack_json::json
-    from unnest($6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::numeric[],
-                $14::text[], $15::numeric[], $16::timestamptz[], $17::text[], $18::text[], $19::text[], $20::text[],
-                $21::numeric[], $22::timestamptz[], $23::date[], $24::text[], $25::text[])
-         as r (order_key, store, store_view_id, store_order_id, number, customer_id, currency, grand_total,
-               base_currency, base_total, placed_at, ship_to_fingerprint, erp, erp_id, erp_number, erp_total,
-               confirmed_at, ship_date, order_json, ack_json)
+    from unnest($3::order_in[])
     on conflict (order_key) do update set erp_id = excluded.erp_id, erp_number = excluded.erp_number,
         erp_total = excluded.erp_total, ship_date = excluded.ship_date, acknowledgement = excluded.acknowledgement
 ), lined as (
     insert into order_line as l (order_key, line_id, sku, quantity, unit, net, reserved, ship_date)
-    select * from unnest($26::text[], $27::text[], $28::text[], $29::numeric[], $30::text[], $31::numeric[],
-                         $32::numeric[], $33::date[])
+    select order_key, line_id, sku, quantity, unit, net, reserved, ship_date from unnest($4::line_in[])
     on conflict (order_key, line_id) do update set reserved = excluded.reserved, ship_date = excluded.ship_date
 ), promised as (
     insert into promise (order_key, line_id, ship_date, reason, promised_by, promised_at)
-    select * from unnest($34::text[], $35::text[], $36::date[], $37::text[], $38::text[], $39::timestamptz[])
+    select order_key, line_id, ship_date, reason, promised_by, promised_at from unnest($5::promise_in[])
 ), named as (
     insert into order_alias (value, kind, order_key)
-    select value, kind, order_key from unnest($40::text[], $41::text[], $42::text[]) as a (value, kind, order_key)
+    select value, kind, order_key from unnest($6::alias_in[])
     on conflict do nothing
 )
 select count(*) from linked

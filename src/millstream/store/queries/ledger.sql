@@ -12,10 +12,8 @@ from (select distinct hashtextextended(lane, 0) as k from unnest($1::text[]) as 
 with stored as (
     insert into event
         (id, source, source_id, type, subject, occurred_at, received_at, correlation_id, causation_id, data)
-    select id, source, source_id, type, subject, occurred_at, $8, correlation_id, causation_id, data::json
-    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::text[],
-                $9::uuid[], $10::uuid[])
-         as e (id, source, source_id, type, subject, occurred_at, data, correlation_id, causation_id)
+    select id, source, source_id, type, subject, occurred_at, $3, correlation_id, causation_id, data::json
+    from unnest($1::event_in[])
     on conflict (source, source_id) do nothing
     returning id, subject
 ), addressed as (
@@ -26,7 +24,7 @@ with stored as (
                 where other.subject = of_stored.subject
                     and other.occurred_at <= (select max(until) from restoration)
                 union all
-                select from unnest($5::text[], $6::timestamptz[]) as other (subject, occurred_at)
+                select from unnest($1::event_in[]) as other
                 where other.subject = of_stored.subject
                     and other.occurred_at <= (select max(until) from restoration)
                 limit 1
@@ -37,21 +35,21 @@ with stored as (
             row_number() over (partition by a.lane order by a.n) = 1
                 and not exists (select from delivery d where d.lane = a.lane and d.state not in ('done', 'discarded'))
                 as head
-        from stored join unnest($11::uuid[], $12::text[], $13::text[], $14::smallint[], $15::boolean[])
+        from stored join unnest($2::delivery_in[])
              with ordinality as a (event_id, subscriber, lane, priority, taken, n) on a.event_id = stored.id
     ) as of_stored
 ), made as (
     insert into delivery
         (event_id, subscriber, lane, priority, head, created_at, updated_at, state, worker, due_at, tries, attempts)
-    select event_id, subscriber, lane, priority, head, $8, $8,
-        case when taken then 'running' else 'waiting' end, case when taken then $16::text end,
-        case when taken then $17::timestamptz else $8 end, tries + taken::integer, taken::integer
+    select event_id, subscriber, lane, priority, head, $3, $3,
+        case when taken then 'running' else 'waiting' end, case when taken then $4::text end,
+        case when taken then $5::timestamptz else $3 end, tries + taken::integer, taken::integer
     from addressed order by n
     returning id, event_id, subscriber, lane, priority, tries, attempts, state, head
 )
 select stored.id as event_id, made.id, made.subscriber, made.lane, made.priority, made.tries, made.attempts,
     made.state = 'running' as taken,
-    (select pg_notify('millstream_due', $16) from (select from made where state = 'waiting' limit 1) as any_waiting)
+    (select pg_notify('millstream_due', $4) from (select from made where state = 'waiting' limit 1) as any_waiting)
 from stored left join made on made.event_id = stored.id
 order by made.id
 
@@ -85,18 +83,15 @@ returning d.id, d.priority, d.subscriber, d.lane, d.tries, d.attempts, d.amended
 -- Holds these lanes until the transaction ends, then writes outcomes of leases that are still ours; returns those.
 with locked as materialized (
     select pg_advisory_xact_lock(k)
-    from (select distinct hashtextextended(lane, 0) as k from unnest($13::text[]) as lane order by k) as keys
+    from (select distinct hashtextextended(lane, 0) as k from unnest($4::text[]) as lane order by k) as keys
 )
 update delivery d
 set state = s.state, head = s.state not in ('done', 'discarded'), due_at = coalesce(s.due_at, d.due_at),
     attempts = case when s.counts then d.attempts else d.attempts - 1 end, worker = null,
     fault_class = s.fault_class, fault_code = s.fault_code, fault_message = s.fault_message,
     fingerprint = s.fingerprint, note = nullif(s.note, ''), updated_at = $1
-from (select count(*) from locked) as all_locked,
-    unnest($2::bigint[], $3::integer[], $4::text[], $5::timestamptz[], $6::boolean[], $7::text[], $8::text[],
-            $9::text[], $10::text[], $11::text[])
-     as s (id, tries, state, due_at, counts, fault_class, fault_code, fault_message, fingerprint, note)
-where d.id = s.id and d.state = 'running' and d.worker = $12 and d.tries = s.tries
+from (select count(*) from locked) as all_locked, unnest($2::outcome_in[]) as s
+where d.id = s.id and d.state = 'running' and d.worker = $3 and d.tries = s.tries
 returning d.id
 
 -- hand_on_lanes --
@@ -113,22 +108,18 @@ where id in (
 -- get their next one, if something is open. Says how many did; the other processes hear of it.
 with tried as (
     insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome, code, message)
-    select delivery_id, n, $1, started_at, ended_at, outcome, code, message
-    from unnest($2::bigint[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[], $8::text[])
-         as a (delivery_id, n, started_at, ended_at, outcome, code, message)
+    select delivery_id, n, $1, started_at, ended_at, outcome, code, message from unnest($3::attempt_in[])
 ), called as (
     insert into call (delivery_id, n, step, system, operation, key, status, outcome, ms)
-    select * from unnest($9::bigint[], $10::integer[], $11::smallint[], $12::text[], $13::text[], $14::text[],
-                         $15::smallint[], $16::text[], $17::real[])
+    select delivery_id, n, step, system, operation, key, status, outcome, ms from unnest($4::call_in[])
 ), told as (
     insert into audit (at, actor, action, subject, detail)
-    select $18, 'hub:' || $1, action, subject, detail::jsonb
-    from unnest($19::text[], $20::text[], $21::text[]) as a (action, subject, detail)
+    select $2, 'hub:' || $1, action, subject, detail::jsonb from unnest($3::attempt_in[])
 ), handed_on as (
-    update delivery set head = true, due_at = greatest(due_at, $18)
+    update delivery set head = true, due_at = greatest(due_at, $2)
     where id in (
         select distinct on (lane) id from delivery
-        where lane = any($22) and state not in ('done', 'discarded')
+        where lane = any($5) and state not in ('done', 'discarded')
         order by lane, id
     ) and not head
     returning id
