@@ -48,6 +48,13 @@ begin
     loop
         execute format('drop routine if exists %s cascade', one.name);
     end loop;
+    for one in
+        select format_type(t.oid, null) as name from pg_type t join pg_class c on c.oid = t.typrelid
+        where t.typnamespace = 'public'::regnamespace and c.relkind = 'c'
+            and not exists (select from pg_depend d where d.objid = t.oid and d.deptype = 'e')
+    loop
+        execute format('drop type if exists %s cascade', one.name);
+    end loop;
 end $$;
 
 -- check_rows --
