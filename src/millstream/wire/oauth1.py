@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from millstream.ports.world import World
 from millstream.wire.connection import Send
 from millstream.wire.http import Request
-from millstream.wire.signing import Generation, has_ambiguous_path, oauth1_signature, percent
+from millstream.wire.signing import Generation, OAuth1Signer, has_ambiguous_path, oauth1_signature, percent
 
 _generation_used: ContextVar[Generation | None] = ContextVar("generation_used", default=None)
 _OTHER: Final[dict[Generation, Generation]] = {"laminas": "native", "native": "laminas"}
@@ -32,6 +32,9 @@ class OAuth1Auth:
         generation: Literal["auto", "laminas", "native"] = "auto",
         signature_base_url: str | None = None,
     ) -> None:
+        self._signer = OAuth1Signer(
+            consumer_key=consumer_key, consumer_secret=consumer_secret, token=token, token_secret=token_secret
+        )
         self._consumer_key = consumer_key
         self._consumer_secret = consumer_secret
         self._token = token
@@ -58,23 +61,30 @@ class OAuth1Auth:
         return True
 
     def _header(self, request: Request) -> str:
+        nonce, url = self._world.ids.new().hex, self._as_server_sees(request.url)
+        timestamp = str(int(self._world.clock.now().timestamp()))
         oauth = {
             "oauth_consumer_key": self._consumer_key,
-            "oauth_nonce": self._world.ids.new().hex,
+            "oauth_nonce": nonce,
             "oauth_signature_method": "HMAC-SHA256",
-            "oauth_timestamp": str(int(self._world.clock.now().timestamp())),
+            "oauth_timestamp": timestamp,
             "oauth_token": self._token,
             "oauth_version": "1.0",
         }
-        oauth["oauth_signature"] = oauth1_signature(
-            request.method,
-            self._as_server_sees(request.url),
-            oauth,
-            consumer_secret=self._consumer_secret,
-            token_secret=self._token_secret,
-            generation=self._generation,
-        )
-        return "OAuth " + ", ".join(f'{name}="{percent(value)}"' for name, value in oauth.items())
+        if "?" in url:
+            oauth["oauth_signature"] = oauth1_signature(
+                request.method,
+                url,
+                oauth,
+                consumer_secret=self._consumer_secret,
+                token_secret=self._token_secret,
+                generation=self._generation,
+            )
+        else:
+            oauth["oauth_signature"] = self._signer.signature(
+                request.method, url, nonce=nonce, timestamp=timestamp, generation=self._generation
+            )
+        return "OAuth " + ", ".join([f'{name}="{percent(value)}"' for name, value in oauth.items()])
 
     def _as_server_sees(self, url: str) -> str:
         if self._signature_base_url is None:

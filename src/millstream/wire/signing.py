@@ -55,19 +55,48 @@ def oauth1_signature(
 
 def oauth1_base_string(method: str, url: str, oauth: Mapping[str, str], *, generation: Generation) -> str:
     """What is signed. The two generations differ in escaped paths and in the order of bracket indexes above 9."""
+    parameters = {**_query_parameters(urlsplit(url).query), **oauth}
+    pairs = _ordered(parameters, generation)
+    return "&".join(
+        [method.upper(), percent(_signed_url(url, generation)), percent("&".join(f"{k}={v}" for k, v in pairs))]
+    )
+
+
+class OAuth1Signer:
+    """`oauth1_signature` for one credential, with what is the same in every request prepared.
+
+    Only for URLs without a query: then the parameters' order is the same for both generations of servers, and nothing
+    but nonce, time and path differs from one request to the next.
+    """
+
+    def __init__(self, *, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
+        self._key = f"{percent(consumer_secret)}&{percent(token_secret)}".encode()
+        self._before_nonce = percent(f"oauth_consumer_key={percent(consumer_key)}&oauth_nonce=")
+        self._before_time = percent("&oauth_signature_method=HMAC-SHA256&oauth_timestamp=")
+        self._after_time = percent(f"&oauth_token={percent(token)}&oauth_version=1.0")
+
+    def signature(self, method: str, url: str, *, nonce: str, timestamp: str, generation: Generation) -> str:
+        """`nonce` is letters and digits, `timestamp` digits."""
+        base = (
+            f"{method.upper()}&{percent(_signed_url(url, generation))}&"
+            f"{self._before_nonce}{nonce}{self._before_time}{timestamp}{self._after_time}"
+        )
+        return b64encode(hmac.digest(self._key, base.encode(), "sha256")).decode()
+
+
+def _signed_url(url: str, generation: Generation) -> str:
+    """Scheme, host and path as both sides see them: without a port that says nothing."""
     parts = urlsplit(url)
     port = _DEFAULT_PORTS.get(parts.scheme, "")
     host = parts.netloc.removesuffix(port) if port else parts.netloc
     path = _laminas_path(parts.path) if generation == "laminas" else parts.path
-    parameters = {**_query_parameters(parts.query), **oauth}
-    pairs = _ordered(parameters, generation)
-    return "&".join(
-        [method.upper(), percent(f"{parts.scheme}://{host}{path}"), percent("&".join(f"{k}={v}" for k, v in pairs))]
-    )
+    return f"{parts.scheme}://{host}{path}"
 
 
 def has_ambiguous_path(url: str) -> bool:
     """Whether the two generations would sign this URL's path differently."""
+    if "%" not in url:
+        return False
     path = urlsplit(url).path
     return _laminas_path(path) != path
 

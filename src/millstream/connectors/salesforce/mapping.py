@@ -314,7 +314,7 @@ def _day(value: date | None) -> str | None:
 
 
 def _moment(value: datetime | None) -> str | None:
-    return None if value is None else f"{value.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return None if value is None else f"{value.astimezone(UTC).isoformat()[:19]}Z"
 
 
 def to_json(value: Any) -> bytes:
