@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import zlib
 from contextlib import suppress
 
 import pytest
@@ -75,6 +76,10 @@ def answered(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
         "/rest/V1/orders?q=a+b%20c%2Bd",
         "/rest/V1/orders?since=2026-11-23%2008:00:00&x=%7e~",
         "/services/data/v66.0/query?q=SELECT%20Id%20FROM%20Account%20WHERE%20Name%20%3D%20'M%C3%BCller'",
+        "/sap/API_SALES_ORDER_SRV/A_SalesOrder('1')/to_Item?$filter=Material%20eq%20'A'",
+        "/rest//V1/products/%2E%2E",  # an SKU of two dots is no way up
+        "/rest/V1/products/%2e%2e/media",
+        "/rest/V1/../products/.",
     ],
 )
 async def test_an_address_is_sent_byte_for_byte_as_it_was_signed(listener, transport, path):
@@ -88,6 +93,15 @@ async def test_method_body_and_header_names_are_sent_as_given(listener, transpor
     assert listener.heard[0].startswith("PATCH /x HTTP/1.1\r\n")
     assert (listener.header("content-type"), listener.header("x-key")) == ("application/json", "order/7/create")
     assert listener.header("content-length") == "2"
+
+
+async def test_header_values_are_sent_as_given(listener, transport):
+    given = {
+        "Authorization": 'OAuth realm="", oauth_signature="a%2Bb%3D"',
+        "If-Match": "W/\"datetimeoffset'2026%3A1'\"",
+    }
+    await transport.send(Request(method="GET", url=listener.url, headers=given))
+    assert {name: listener.header(name.lower()) for name in given} == given
 
 
 async def test_an_answer_has_status_lower_case_headers_and_body(listener, transport):
@@ -104,6 +118,13 @@ async def test_a_cookie_is_not_sent_back(listener, transport):
     assert listener.header("cookie", 1) is None
 
 
+async def test_all_cookies_that_an_answer_sets_are_told(listener, transport):
+    cookies = ("Set-Cookie: SAP_SESSIONID_X=a%3d; path=/; secure", "Set-Cookie: sap-usercontext=sap-client=100; path=/")
+    listener.answer = answered(b"", *cookies)
+    answer = await transport.send(Request(method="GET", url=listener.url))
+    assert answer.cookies == {"SAP_SESSIONID_X": "a%3d", "sap-usercontext": "sap-client=100"}
+
+
 async def test_a_redirect_is_an_answer_and_is_not_followed(listener, transport):
     listener.answer = answered(b"", "Location: /elsewhere", status="302 Found")
     answer = await transport.send(Request(method="GET", url=listener.url, headers={"Authorization": "Bearer x"}))
@@ -118,8 +139,14 @@ async def test_connections_are_kept_and_used_again(listener, transport):
 
 
 async def test_a_packed_answer_is_unpacked(listener, transport):
-    listener.answer = answered(gzip.compress(b"packed"), "Content-Encoding: gzip")
-    assert (await transport.send(Request(method="GET", url=listener.url))).text() == "packed"
+    for packed, coding in ((gzip.compress(b"packed"), "gzip"), (zlib.compress(b"packed"), "deflate")):
+        listener.answer = answered(packed, f"Content-Encoding: {coding}")
+        assert (await transport.send(Request(method="GET", url=listener.url))).text() == "packed"
+
+
+async def test_an_answer_of_unknown_length_is_read_to_its_end(listener, transport):
+    listener.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n5\r\n way \r\n0\r\n\r\n"
+    assert (await transport.send(Request(method="GET", url=listener.url))).text() == "half way "
 
 
 async def test_an_answer_that_announces_too_much_is_refused(listener, transport, monkeypatch):
@@ -130,6 +157,13 @@ async def test_an_answer_that_announces_too_much_is_refused(listener, transport,
     assert lost.value.sent is True
     listener.answer = answered(b"x" * 1000)
     assert len((await transport.send(Request(method="GET", url=listener.url))).body) == 1000
+
+
+async def test_an_answer_that_never_says_its_length_is_read_no_further_than_the_limit(listener, transport, monkeypatch):
+    monkeypatch.setattr(http, "BODY_MAX", 1000)
+    listener.answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"3e9\r\n" + b"x" * 1001 + b"\r\n"
+    with pytest.raises(TransportError, match="larger than 1000 bytes"):
+        await transport.send(Request(method="GET", url=listener.url))
 
 
 async def test_an_answer_that_unpacks_to_too_much_is_not_unpacked_to_its_end(listener, transport, monkeypatch):

@@ -1,5 +1,6 @@
 """HTTP as values: a request, a response, and something that carries one to the other."""
 
+from functools import lru_cache
 from typing import Any, Protocol, Self
 
 import aiohttp
@@ -9,6 +10,8 @@ from yarl import URL
 BODY_MAX = 32 * 1024 * 1024  # a larger answer is refused: nobody sends that on purpose
 CHUNK = 64 * 1024
 CONNECT_TIMEOUT_S = 10.0
+KEPT_S = 30.0  # how long an unused connection is kept
+TIMEOUTS_MAX = 64  # connectors use a handful
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,14 +71,28 @@ class Transport(Protocol):
         ...
 
 
+@lru_cache(maxsize=TIMEOUTS_MAX)
+def _timeout(total_s: float, connect_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s)
+
+
 async def _read_capped(answer: aiohttp.ClientResponse) -> bytes:
     """The body, read no further than the limit: what is sent small may unpack to anything."""
+    length = answer.content_length
+    if length is not None and length <= min(CHUNK, BODY_MAX) and "Content-Encoding" not in answer.headers:
+        return await answer.read()  # nothing to unpack, and no more than announced is read
     body = bytearray()
     async for chunk in answer.content.iter_chunked(CHUNK):
         body += chunk
         if len(body) > BODY_MAX:
             raise TransportError(f"answer larger than {BODY_MAX} bytes", sent=True)
     return bytes(body)
+
+
+def _cookies(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    if "Set-Cookie" not in answer.headers:
+        return {}
+    return {name: morsel.value for name, morsel in answer.cookies.items()}
 
 
 class AiohttpTransport:
@@ -88,7 +105,7 @@ class AiohttpTransport:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=30),
+                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEPT_S),
                 cookie_jar=aiohttp.DummyCookieJar(),  # a store's PHPSESSID must not be kept
                 auto_decompress=True,
             )
@@ -97,21 +114,25 @@ class AiohttpTransport:
     async def send(self, request: Request) -> Response:
         """See Transport."""
         try:
-            async with self._open().request(
+            answer = await self._open().request(
                 request.method,
                 URL(request.url, encoded=True),  # sent exactly as signed
                 headers=request.headers,
                 data=request.body,
-                timeout=aiohttp.ClientTimeout(total=request.timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+                timeout=_timeout(request.timeout_s, CONNECT_TIMEOUT_S),
                 allow_redirects=False,
-            ) as answer:
+            )
+            try:
                 body = await _read_capped(answer)
-                return Response(
-                    status=answer.status,
-                    headers={k.lower(): v for k, v in answer.headers.items()},
-                    body=body,
-                    cookies={name: morsel.value for name, morsel in answer.cookies.items()},
-                )
+            except BaseException:
+                answer.close()  # half read: the connection is not fit for another request
+                raise
+            return Response(
+                status=answer.status,
+                headers={k.lower(): v for k, v in answer.headers.items()},
+                body=body,
+                cookies=_cookies(answer),
+            )
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TransportError(f"cannot connect: {error}", sent=False) from error
         except TimeoutError as error:
