@@ -28,7 +28,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, headers={**self.headers, **extra})
 
 
-class Response(msgspec.Struct, frozen=True, kw_only=True):
+class Response(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """An answer. Header names are lower case; `cookies` are those it sets, which may be several."""
 
     status: int
@@ -42,8 +42,11 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         return "json" in self.headers.get("content-type", "")
 
     def json(self) -> Any:
-        """The decoded body. Raises msgspec.DecodeError when it is no JSON."""
-        return msgspec.json.decode(self.body)
+        """The decoded body, the same object every time. Raises msgspec.DecodeError when it is no JSON."""
+        kept = self.__dict__  # classifiers and readers all want it: decoded once
+        if "_decoded" not in kept:
+            kept["_decoded"] = msgspec.json.decode(self.body)
+        return kept["_decoded"]
 
     def text(self) -> str:
         """The body as text, bad bytes replaced; for messages only."""

@@ -101,12 +101,12 @@ class Api:
         self, parts: Sequence[Part], *, operation: str, key: str, expect: frozenset[str] = NOTHING
     ) -> Outcome:
         """Several calls as one transaction, in the order given; `body` is the list of their answers by name."""
-
-        def errors(response: Response) -> tuple[ApiError, ...]:
-            return read_errors(response) or read_composite_errors(_parts(response))
+        errors: tuple[ApiError, ...] = ()
 
         def classify(response: Response, _key: str | None) -> Failure | AuthExpired | None:
-            return self._verdict(response, errors(response), operation, expect)
+            nonlocal errors
+            errors = read_errors(response) or read_composite_errors(_parts(response))
+            return self._verdict(response, errors, operation, expect)
 
         body = {
             "allOrNone": True,
@@ -114,7 +114,7 @@ class Api:
             "compositeRequest": [self._part(part) for part in parts],
         }
         response = await self._send("POST", "/composite", body, operation, key, None, classify)
-        error = self._settled(errors(response), operation, expect)
+        error = self._settled(errors, operation, expect)
         answers = {str(part.get("referenceId")): part.get("body") for part in _parts(response)}
         return Outcome(body=answers, headers=response.headers, error=error)
 
