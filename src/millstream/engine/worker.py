@@ -9,6 +9,7 @@ import msgspec
 from millstream.domain.delivery import Delivery
 from millstream.domain.errors import Retry
 from millstream.engine.delivery import Execution
+from millstream.engine.places import Places
 from millstream.ports.ledger import Ledger
 from millstream.ports.tap import Tap
 from millstream.ports.world import Clock
@@ -45,8 +46,10 @@ class Worker:
         self._tap = tap
         self._subscribers = subscribers
         self._running: dict[int, asyncio.Task[object]] = {}
+        self._places = Places(settings.concurrency, clock=clock)
         self._wake = asyncio.Event()
-        self._may_have_more = False  # the last claim took all it had room for
+        self._backlog = False  # the last claim took all it had room for
+        self._held_back = False  # a subscriber that holds its share was left out of it
         self._claimed_to = 0  # the least urgent of what it took
         self._claiming = 0  # places that a claim under way may fill
         self._takes = False  # whether new deliveries may be started without a claim
@@ -95,11 +98,13 @@ class Worker:
 
     def room(self, *, leaving: int) -> int:
         """See Taker."""
-        return self._settings.concurrency - len(self._running) - self._claiming + leaving if self._takes else 0
+        return self._places.free() - self._claiming + leaving if self._takes else 0
 
     def wants(self, subscriber: str, priority: int) -> bool:
         """See Taker. While there is a backlog, nothing less urgent overtakes it."""
-        return subscriber in self._subscribers() and (not self._may_have_more or priority <= self._claimed_to)
+        if subscriber not in self._subscribers() or self._places.left_for(subscriber) <= 0:
+            return False
+        return not self._backlog or priority <= self._claimed_to
 
     def take(self, deliveries: Sequence[Delivery]) -> None:
         """See Taker."""
@@ -109,13 +114,13 @@ class Worker:
     async def _fill(self) -> bool:
         """Starts as many due deliveries as there is room for; False if there was nothing to start."""
         self._wake.clear()
-        room = self._settings.concurrency - len(self._running)
-        if room < min(CLAIM_MIN, self._settings.concurrency):
-            self._may_have_more = True
+        subscribers, room = self._open_to()
+        if room <= 0:
+            self._backlog = True
             return False
         self._claiming = room
         try:
-            claimed = await self._ledger.claim(limit=room, subscribers=self._subscribers())
+            claimed = await self._ledger.claim(limit=room, subscribers=subscribers)
         except Retry as failure:
             self._tap.note("worker.ledger_unreachable", message=failure.message)
             return False
@@ -123,24 +128,37 @@ class Worker:
             self._claiming = 0
         self.take(claimed)
         self._heard(claimed, room=room)
-        return self._may_have_more
+        return self._backlog
+
+    def _open_to(self) -> tuple[Sequence[str], int]:
+        """Whose deliveries may begin now, and how many of each; none while that is not worth a query."""
+        everybody, room = self._subscribers(), self._places.free()
+        if len(everybody) <= 1:  # whoever is alone may have every place
+            return everybody, room if room >= min(CLAIM_MIN, self._settings.concurrency) else 0
+        worth_it = min(CLAIM_MIN, self._places.share)
+        left = {name: left for name in everybody if (left := self._places.left_for(name)) >= worth_it}
+        self._held_back = len(left) < len(everybody)
+        room = min((room, *left.values()))
+        return list(left), room if left and room >= worth_it else 0
 
     def _heard(self, claimed: Sequence[Delivery], *, room: int) -> None:
         """What a claim tells of the rest: if it took all it had room for, more may wait, and nothing more urgent."""
-        self._may_have_more = len(claimed) == room
+        self._backlog = len(claimed) == room
         self._claimed_to = max((delivery.priority for delivery in claimed), default=0)
 
     def _start(self, delivery: Delivery) -> None:
         task: asyncio.Task[object] = asyncio.create_task(self._execution.run(delivery))
         self._running[delivery.id] = task
-        task.add_done_callback(lambda ended: self._ended(delivery.id, ended))
+        self._places.take(delivery)
+        task.add_done_callback(lambda ended: self._ended(delivery, ended))
 
-    def _ended(self, delivery_id: int, task: asyncio.Task[object]) -> None:
-        self._running.pop(delivery_id, None)
+    def _ended(self, delivery: Delivery, task: asyncio.Task[object]) -> None:
+        self._running.pop(delivery.id, None)
+        self._places.give_back(delivery)
         if not task.cancelled() and (error := task.exception()) is not None:
             # The ledger could not be written: the lease runs out and somebody does it again.
-            self._tap.note("worker.settle_failed", delivery=delivery_id, error=str(error))
-        if self._may_have_more:  # otherwise the ledger wakes us when there is something
+            self._tap.note("worker.settle_failed", delivery=delivery.id, error=str(error))
+        if self._backlog or self._held_back:  # otherwise the ledger wakes us when there is something
             self._wake.set()
 
     async def _rest(self) -> None:
