@@ -3,7 +3,8 @@
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
 #   make simulate SEED=7   lives one virtual day of faults again, out loud; make soak SEED=1000 SEEDS=100 lives many
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
-#   make bench   the measured promises           make docs  holds the documents against the code
+#   make bench   measures what is promised, rewrites docs/benchmarks.md    BENCH_ARGS="--only startup" or --quick
+#   make docs    holds the documents against the code
 #   make setup   only the environment            make lock  writes requirements/*.txt anew
 #   make clean   removes the environment and caches; the data folder .millstream stays
 
@@ -15,6 +16,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+BENCH_ARGS ?=
 DEMO_ARGS ?=
 ERP ?= tryton
 SEED ?= 1
@@ -39,8 +41,7 @@ simulate: setup
 	@cd tests && ../$(BIN)/python -m simulation.run --seed $(SEED)
 
 soak: setup
-	@cd tests && ../$(BIN)/python -m simulation.run --quiet \
-		$$(seq -f '--seed %.0f' $(SEED) $$(($(SEED) + $(SEEDS) - 1)))
+	@cd tests && ../$(BIN)/python -m simulation.run --seed $(SEED) --seeds $(SEEDS)
 
 check: setup
 	@$(BIN)/ruff check
@@ -53,7 +54,7 @@ fix: setup
 	@$(BIN)/ruff format
 
 bench: setup
-	@for program in $$(grep -l __main__ bench/*.py); do echo "== $$program"; $(BIN)/python "$$program"; done
+	@$(BIN)/python bench/run_all.py $(BENCH_ARGS)
 
 docs: setup
 	@$(BIN)/python -m pytest tests/tidy

@@ -130,8 +130,10 @@ class Bare:
                     task.result()
 
 
-async def limit(url: str, base_url: str, texts: Sequence[str], *, accept_at_once: int, cpu_now: Callable) -> dict:
-    """Accepts the orders, works them off; figures of the same form as the saga's."""
+async def limit(
+    url: str, base_url: str, texts: Sequence[str], *, first: int, accept_at_once: int, cpu_now: Callable
+) -> dict:
+    """Accepts the orders as numbers `first` and up, works them off; figures of the same form as the saga's."""
     count = len(texts)
     async with (
         asyncpg.create_pool(url, min_size=4, max_size=10) as pool,
@@ -141,8 +143,8 @@ async def limit(url: str, base_url: str, texts: Sequence[str], *, accept_at_once
         bare = Bare(pool, session, base_url)
         before, started = cpu_now(), perf_counter()
         for at in range(0, count, accept_at_once):
-            page = enumerate(texts[at : at + accept_at_once], start=at + 1)
-            await asyncio.gather(*(bare.accept(10_000_000 + number, text) for number, text in page))
+            page = enumerate(texts[at : at + accept_at_once], start=first + at)
+            await asyncio.gather(*(bare.accept(number, text) for number, text in page))
         await bare.work(count)
         took, after = perf_counter() - started, cpu_now()
         await pool.execute("drop table limit_order")

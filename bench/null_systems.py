@@ -130,6 +130,8 @@ def _composed(part: dict) -> dict:
 class Wire(asyncio.Protocol):
     """Reads requests off one connection and answers each, after `latency_s`."""
 
+    systems_type = Systems
+
     def __init__(self, systems: Systems, latency_s: float) -> None:
         self.systems = systems
         self.latency_s = latency_s
@@ -165,23 +167,28 @@ class Wire(asyncio.Protocol):
             self.transport.write(content)
 
 
-async def serve(port: int, latency_s: float) -> None:
-    """Serves until stopped."""
-    systems = Systems()
-    server = await asyncio.get_running_loop().create_server(lambda: Wire(systems, latency_s), LOOPBACK, port)
-    systems.base_url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-    sys.stdout.write(f"ready {systems.base_url}\n")
+async def serve(
+    port: int, latency_s: float, *, host: str = LOOPBACK, called: str = "", wire: type[Wire] = Wire
+) -> None:
+    """Serves until stopped. `called` is the name the systems go by, if that is not the address they listen on."""
+    systems = wire.systems_type()
+    server = await asyncio.get_running_loop().create_server(lambda: wire(systems, latency_s), host, port)
+    port = server.sockets[0].getsockname()[1]
+    systems.base_url = f"http://{called or host}:{port}"
+    sys.stdout.write(f"ready http://{host}:{port}\n")
     sys.stdout.flush()
     await server.serve_forever()
 
 
-def main() -> None:
+def main(wire: type[Wire] = Wire) -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default=LOOPBACK, help="another address only on a private network of its own")
+    parser.add_argument("--called", default="", help="the name they go by, if that is not the address")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency-ms", type=float, default=0.0)
     given = parser.parse_args()
-    asyncio.run(serve(given.port, given.latency_ms / 1000))
+    asyncio.run(serve(given.port, given.latency_ms / 1000, host=given.host, called=given.called, wire=wire))
 
 
 if __name__ == "__main__":

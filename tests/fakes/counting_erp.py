@@ -187,12 +187,13 @@ def _classify(response, key):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--latency-s", type=float, default=0.0)
     given = parser.parse_args()
     from millstream.sandbox.run import serve
 
-    serve(create_app(latency_s=given.latency_s), given.port)
+    serve(create_app(latency_s=given.latency_s), given.port, host=given.host)
 
 
 if __name__ == "__main__":

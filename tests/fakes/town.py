@@ -88,11 +88,18 @@ class Town:
 
     def _start(self, name: str, command: list[str]) -> None:
         log = (self.folder / f"{name}.log").open("ab")
-        environment = {**os.environ, "PYTHONPATH": str(TESTS)}
         self.processes[name] = subprocess.Popen(
-            [sys.executable, *command], stdout=subprocess.PIPE, stderr=log, env=environment
+            self.command(name, command), stdout=subprocess.PIPE, stderr=log, env=self.environment(name)
         )
         log.close()
+
+    def command(self, name: str, command: list[str]) -> list[str]:
+        """How a process of this name is started."""
+        return [sys.executable, *command]
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What a process of this name is started with."""
+        return {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
 
     def _first_line(self, name: str) -> str:
         line = self.processes[name].stdout.readline().decode()
@@ -112,7 +119,7 @@ class Town:
 
     # --- workers ---
 
-    def start_worker(self, name: str, *, migrations: Path | None = None) -> None:
+    def start_worker(self, name: str, *, migrations: Path | None = None, one_writer: bool = False) -> None:
         """Starts a worker under a name nobody had before, as every real process. A newer one brings its own steps."""
         self.starts += 1
         plan = {
@@ -121,6 +128,7 @@ class Town:
             "erp_url": self.urls["erp"],
             "settings": self.settings(),
             "migrations": migrations and str(migrations),
+            "one_writer": one_writer,
         }
         self._start(name, [str(TESTS / "fakes/worker_process.py"), json.dumps(plan)])
 

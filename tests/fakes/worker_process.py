@@ -1,8 +1,8 @@
 """One hub worker as a process of its own, to be killed: `python tests/fakes/worker_process.py '<json>'`.
 
 The JSON names `database_url`, `worker`, `erp_url` and the `settings`; `migrations`, if given, is the folder of steps it
-applies first, as every real process does. The line "working" says that it works; its log
-goes to stderr.
+applies first, as every real process does; `one_writer` says that the ERP takes orders from one process at a time. The
+line "working" says that it works; its log goes to stderr.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from millstream.wire.kit import WireKit
 async def work(plan: dict) -> None:
     world, transport, tap = SystemWorld(), AiohttpTransport(), LogTap()
     erp = CountingErp(WireKit(transport=transport, world=world, tap=tap), plan["erp_url"], concurrency=8)
+    erp.one_writer = plan.get("one_writer", False)
     database = Database(plan["database_url"])
     if plan.get("migrations"):
         await database.migrate(steps=migrations(Path(plan["migrations"])))
@@ -37,6 +38,7 @@ async def work(plan: dict) -> None:
         worker_name=plan["worker"],
         erp=erp,
     )
+    await runtime.calibrate_clock()
     sys.stdout.write("working\n")
     sys.stdout.flush()
     await runtime.work()

@@ -4,10 +4,13 @@ import asyncio
 import os
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-import msgspec
+# Seconds that pass also while the machine sleeps: a lease runs out in the database whether we are awake or not.
+_TICKS: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def uuid7(unix_ms: int, random_bits: int) -> UUID:
@@ -18,31 +21,48 @@ def uuid7(unix_ms: int, random_bits: int) -> UUID:
     return UUID(int=value)
 
 
-class SystemClock:
-    """UTC, moved by `offset` so that all machines show the database's time."""
+def wall_time() -> datetime:
+    """What this machine believes the time to be."""
+    return datetime.now(UTC)
 
-    def __init__(self) -> None:
-        self.offset = timedelta()
+
+def ticks_s() -> float:
+    """Seconds since some moment, at an even pace whatever is done to the wall clock."""
+    return time.clock_gettime(_TICKS)
+
+
+class SystemClock:
+    """UTC: the machine's belief until `calibrate` tells the database's time, which goes on at the pace of ticks.
+
+    A wall clock that is wrong, or is set while we work, changes nothing from then on: machines go by one clock.
+    """
+
+    def __init__(self, *, wall: Callable[[], datetime] = wall_time, ticks: Callable[[], float] = ticks_s) -> None:
+        self._ticks = ticks
+        self._known, self._known_at_s = wall(), ticks()
 
     def now(self) -> datetime:
         """See Clock."""
-        return datetime.now(UTC) + self.offset
+        return self._known + timedelta(seconds=self._ticks() - self._known_at_s)
 
     async def sleep(self, seconds: float) -> None:
         """See Clock."""
         await asyncio.sleep(seconds)
 
-    def calibrate(self, database_now: datetime) -> None:
-        """Takes the database's time as the truth from here on."""
-        self.offset = database_now - datetime.now(UTC)
+    def calibrate(self, database_now: datetime, *, asked_for_s: float = 0.0) -> None:
+        """Takes the database's time as the truth from here on; it was read somewhere within the last `asked_for_s`."""
+        self._known, self._known_at_s = database_now, self._ticks() - asked_for_s / 2
 
 
 class SystemIds:
-    """Time-ordered ids from the system's randomness."""
+    """Ids ordered by the time of `clock`, from the system's randomness."""
+
+    def __init__(self, clock: SystemClock) -> None:
+        self._clock = clock
 
     def new(self) -> UUID:
         """See Ids."""
-        return uuid7(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+        return uuid7(int(self._clock.now().timestamp() * 1000), int.from_bytes(os.urandom(10)))
 
 
 class SystemDice:
@@ -56,9 +76,10 @@ class SystemDice:
         return self._random.uniform(low, high)
 
 
-class SystemWorld(msgspec.Struct, kw_only=True):
+class SystemWorld:
     """The three together, as production uses them."""
 
-    clock: SystemClock = msgspec.field(default_factory=SystemClock)
-    ids: SystemIds = msgspec.field(default_factory=SystemIds)
-    dice: SystemDice = msgspec.field(default_factory=SystemDice)
+    def __init__(self, *, clock: SystemClock | None = None) -> None:
+        self.clock = clock or SystemClock()
+        self.ids = SystemIds(self.clock)
+        self.dice = SystemDice()

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from millstream.ports.tap import Tap
-from millstream.store.database import Database
+from millstream.store.database import SESSION, Database, notice_silence
 
 
 class ExclusiveRole:
@@ -31,7 +31,8 @@ class ExclusiveRole:
             return True
         connection = None
         try:
-            connection = await asyncpg.connect(self._database.url, timeout=10)
+            connection = await asyncpg.connect(self._database.url, timeout=10, server_settings=SESSION)
+            await notice_silence(connection)
             if await connection.fetchval("select pg_try_advisory_lock($1)", self._key):
                 self._connection = connection
                 self._tap.note("role.taken", role=self.role)
