@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from millstream.domain.errors import Retry
+from millstream.ports.connections import BreakerState, Seen
 from millstream.ports.tap import Tap
 from millstream.ports.world import Clock
 
@@ -41,7 +42,26 @@ class Governor:
         self._probing = False
         self._tokens = max(settings.rate_per_s, 1.0)
         self._refilled_at = clock.now()
+        self._answered_at: datetime | None = None
         self.paused = False
+
+    def seen(self) -> Seen:
+        """How it stands now."""
+        rate = self._settings.rate_per_s
+        if self.is_open:
+            breaker: BreakerState = "open"
+        else:
+            breaker = "closed" if self._open_until is None else "probing"
+        return Seen(
+            breaker=breaker,
+            open_until=self._open_until,
+            failures=self._failures,
+            concurrency=self._settings.concurrency,
+            in_use=self._settings.concurrency - self._slots._value,  # noqa: SLF001 - a semaphore does not tell otherwise
+            rate_per_s=rate,
+            tokens=self._tokens if rate > 0 else None,
+            answered_at=self._answered_at,
+        )
 
     @property
     def is_open(self) -> bool:
@@ -106,6 +126,7 @@ class Governor:
 
     def succeeded(self) -> None:
         """The other side works. A pause it asked for lasts nonetheless: this call may have left before it asked."""
+        self._answered_at = self._clock.now()
         if self._asked_until is not None and self._clock.now() < self._asked_until:
             return
         if self._open_until is not None:

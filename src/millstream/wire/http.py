@@ -1,6 +1,7 @@
 """HTTP as values: a request, a response, and something that carries one to the other."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any, Protocol, Self
 
 import aiohttp
@@ -101,14 +102,14 @@ def _cookies(answer: aiohttp.ClientResponse) -> dict[str, str]:
 class AiohttpTransport:
     """Sends over sockets, connections kept and reused."""
 
-    def __init__(self, *, limit: int = 100) -> None:
-        self._limit = limit
+    def __init__(self, *, limit: int = 100, connector: Callable[[], aiohttp.TCPConnector] | None = None) -> None:
+        self._connector = connector or partial(aiohttp.TCPConnector, limit=limit, keepalive_timeout=KEPT_S)
         self._session: aiohttp.ClientSession | None = None
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._limit, keepalive_timeout=KEPT_S),
+                connector=self._connector(),
                 cookie_jar=aiohttp.DummyCookieJar(),  # a store's PHPSESSID must not be kept
                 auto_decompress=True,
             )
@@ -136,7 +137,7 @@ class AiohttpTransport:
                 body=body,
                 cookies=_cookies(answer),
             )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise TransportError(f"cannot connect: {error}", sent=False) from error
         except TimeoutError as error:
             raise TransportError(f"no answer within {request.timeout_s:g} s", sent=True) from error

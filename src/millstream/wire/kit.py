@@ -15,8 +15,11 @@ class WireKit(msgspec.Struct, frozen=True, kw_only=True):
     transport: Transport
     world: World
     tap: Tap
+    governors: dict[str, Governor] = {}
+    """Every connection made, by the name of its system."""
 
     def connect(self, system: str, *, auth: Auth, limits: GovernorSettings) -> Connection:
         """A connection to one system under its own governor."""
         governor = Governor(system, limits, clock=self.world.clock, tap=self.tap)
+        self.governors[system] = governor
         return Connection(system, transport=self.transport, governor=governor, auth=auth, tap=self.tap)
