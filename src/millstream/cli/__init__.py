@@ -1,37 +1,62 @@
 """The command line: everything an operator does, with a line that teaches for everything that goes wrong."""
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Final
 
 import typer
-from rich.console import Console
 
-from millstream.cli import audit, backup, deliveries, demo, doctor, migrate, orders, serve
 from millstream.domain.errors import Failure
 from millstream.settings import SettingsError
 
-app = typer.Typer(
-    name="millstream",
-    help="Keeps a store, an ERP and a CRM in step.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-)
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(orders.app, name="orders")
-app.add_typer(audit.app, name="audit")
-app.command(name="serve")(serve.serve)
-app.command(name="work")(serve.work)
-app.command(name="doctor")(doctor.doctor)
-app.command(name="migrate")(migrate.migrate)
-app.command(name="backup")(backup.backup)
-app.command(name="restore")(backup.restore)
-app.command(name="demo")(demo.demo)
+# Where each command lives: a function, or an app with commands of its own. A process loads the one it was started for.
+COMMANDS: Final = {
+    "deliveries": "deliveries:app",
+    "orders": "orders:app",
+    "audit": "audit:app",
+    "connections": "connections:app",
+    "access": "access:app",
+    "alerts": "alerts:app",
+    "serve": "serve:serve",
+    "work": "serve:work",
+    "doctor": "doctor:doctor",
+    "migrate": "migrate:migrate",
+    "backup": "backup:backup",
+    "restore": "backup:restore",
+    "demo": "demo:demo",
+}
+
+
+def app_for(words: Sequence[str]) -> typer.Typer:
+    """The command line with the command these words begin with, or with every command if they begin with none."""
+    app = typer.Typer(
+        name="millstream",
+        help="Keeps a store, an ERP and a CRM in step.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+    )
+    app.callback()(_millstream)
+    wanted = words[:1] if set(words[:1]) <= COMMANDS.keys() else []
+    for name in wanted or COMMANDS:
+        module, _, attribute = COMMANDS[name].partition(":")
+        command = getattr(import_module(f"millstream.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name=name)(command)
+    return app
+
+
+def _millstream() -> None:
+    """Keeps a store, an ERP and a CRM in step."""
 
 
 def main() -> None:
     """Runs the command line; an error becomes one line on stderr and exit code 2."""
     try:
-        app()
+        app_for(sys.argv[1:])()
     except SettingsError as error:
         _refuse("settings", str(error))
     except Failure as failure:
@@ -39,5 +64,7 @@ def main() -> None:
 
 
 def _refuse(code: str, message: str) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only where something is said
+
     Console(stderr=True, highlight=False).print(f"error {code}: {message}", markup=False, style="red", soft_wrap=True)
     sys.exit(2)

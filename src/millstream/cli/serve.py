@@ -1,28 +1,20 @@
 """`millstream serve` and `millstream work`: the long-running processes."""
 
 import asyncio
-import logging
 import signal
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
 
-from millstream.bootstrap import Runtime, open_database, web_app
+from millstream.bootstrap import Runtime, open_database
+from millstream.cli import logs
 from millstream.cli.session import console
-from millstream.settings import Settings, SettingsError, read_settings
+from millstream.cli.setup_link import show_setup
+from millstream.engine.memory import collect_seldom
+from millstream.settings import Settings, read_settings
 
-
-class WebServer(uvicorn.Server):
-    """Leaves signals to the process, which stops web and worker together."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
-        yield
+if TYPE_CHECKING:
+    from millstream.cli.edge import Edge
 
 
 def serve(
@@ -45,54 +37,43 @@ def _run_until_stopped(settings: Settings, *, web: bool, worker: bool) -> None:
 
 
 async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=settings.log_level.upper())
-    listening = _listen(settings) if web else None
+    logs.set_up(settings)
+    edge = _edge(settings) if web else None
     _end_on_signals(asyncio.current_task())  # until there is something to stop gracefully
     opened = await open_database(settings)
     runtime = Runtime(settings, database=opened.database)
     try:
         await runtime.calibrate_clock()
+        collect_seldom()
         async with asyncio.TaskGroup() as group:
-            server = _server(runtime) if web else None
-            _stop_on_signals(runtime, server)
-            if server is not None and listening is not None:
-                group.create_task(server.serve(sockets=[listening]))
+            _stop_on_signals(runtime, edge)
+            if edge is not None:
+                group.create_task(edge.serve(runtime))
                 console.print(f"Millstream serves on http://{settings.host}:{settings.port}")
+                await _show_setup(settings, runtime)
             if worker:
                 console.print(f"Millstream works as {runtime.worker_name}")
                 group.create_task(runtime.work())
+            group.create_task(runtime.watch.run())
     finally:
         await runtime.close()
         opened.stop()
 
 
-def _listen(settings: Settings) -> socket.socket:
-    """The socket of the web edge. Taken before anything is started, so that a taken port costs nothing."""
-    listening = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-    except OSError as error:
-        listening.close()
-        raise SettingsError(
-            f"Nothing can listen on {settings.host}:{settings.port}: {error.strerror}. "
-            "Set another port (MILLSTREAM_PORT) or host (MILLSTREAM_HOST), or stop what listens there."
-        ) from None
-    return listening
+def _edge(settings: Settings) -> "Edge":
+    """The web edge, listening. Imported here, because a worker has none."""
+    from millstream.cli.edge import Edge  # noqa: PLC0415 - see above
+
+    return Edge(settings)
 
 
-def _server(runtime: Runtime) -> uvicorn.Server:
-    settings = runtime.settings
-    config = uvicorn.Config(
-        web_app(runtime),
-        host=settings.host,
-        port=settings.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=30,
-    )
-    return WebServer(config)
+async def _show_setup(settings: Settings, runtime: Runtime) -> None:
+    """How to make the first administrator, as long as there is none. It goes to the screen, never into the log."""
+    from millstream.store.access_book import open_access_book  # noqa: PLC0415 - a worker has none
+
+    users = open_access_book(settings.access, database=runtime.database, world=runtime.world).users
+    if not await users.has_admin():
+        show_setup(settings, await users.new_setup_token(actor="serve"))
 
 
 def _end_on_signals(task: asyncio.Task[object] | None) -> None:
@@ -102,11 +83,11 @@ def _end_on_signals(task: asyncio.Task[object] | None) -> None:
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
-def _stop_on_signals(runtime: Runtime, server: uvicorn.Server | None) -> None:
+def _stop_on_signals(runtime: Runtime, edge: "Edge | None") -> None:
     def stop() -> None:
         runtime.stop()
-        if server is not None:
-            server.should_exit = True
+        if edge is not None:
+            edge.stop()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,6 +20,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     code: str | None = None
     fingerprint: str | None = None
     subject: str | None = None
+    assignee: str | None = None
+    tag: str | None = None
+    snoozed: bool | None = None  # False: what is out of sight until later is left out
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,14 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str | None = None
     note: str | None = None
     assignee: str | None = None
+    tags: tuple[str, ...] = ()
+    snoozed_until: datetime | None = None
+
+    @property
+    def version(self) -> str:
+        """Changes with every change of the delivery that somebody decides by. Safe in a header."""
+        marks = (self.state, self.tries, self.updated_at, self.assignee, sorted(self.tags), self.snoozed_until)
+        return sha256(msgspec.json.encode(marks)).hexdigest()[:16]
 
 
 class CallRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,8 +144,10 @@ class OrderStory(msgspec.Struct, frozen=True, kw_only=True):
 class Desk(Protocol):
     """Every change is one transaction, with its row in the audit trail. `actor` is who does it."""
 
-    async def list_deliveries(self, wanted: Filter, *, limit: int, after: int = 0) -> Sequence[DeliveryRow]:
-        """Newest last, by id; `after` continues behind an id."""
+    async def list_deliveries(
+        self, wanted: Filter, *, limit: int, after: int = 0, newest_first: bool = False
+    ) -> Sequence[DeliveryRow]:
+        """Newest last, by id, or newest first; `after` continues behind an id."""
         ...
 
     async def show_delivery(self, delivery_id: int) -> DeliveryStory | None:

@@ -29,3 +29,23 @@ select hash, upto from audit_seal order by id desc limit 1
 -- count_unsealed --
 -- What the next seal will cover.
 select count(*) from audit where id > $1
+
+-- page --
+-- Rows by filter, before an id, the newest first.
+select id, at, actor, action, subject, detail from audit
+where {chosen} and id < $7
+order by id desc
+limit $8
+
+-- block --
+-- Rows by filter, behind an id, the oldest first.
+select id, at, actor, action, subject, detail from audit
+where {chosen} and id > $7
+order by id
+limit $8
+
+-- chosen --
+-- What a filter means; null narrows nothing. The hub's own doings bear its name.
+($1::text is null or subject = $1) and ($2::text is null or actor = $2) and ($3::text is null or action = $3)
+    and ($4::timestamptz is null or at >= $4) and ($5::timestamptz is null or at < $5)
+    and (not $6::boolean or actor not like 'hub:%')

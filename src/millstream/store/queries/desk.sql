@@ -2,11 +2,21 @@
 -- A page of deliveries by filter.
 select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
     d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
-    d.assignee
+    d.assignee, d.tags, d.snoozed_until
 from delivery d join event e on e.id = d.event_id
-where {where} and d.id > $8
+where {where} and d.id > $12
 order by d.id
-limit $9
+limit $13
+
+-- list_newest --
+-- The same from the newest on, before an id.
+select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
+    d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
+    d.assignee, d.tags, d.snoozed_until
+from delivery d join event e on e.id = d.event_id
+where {where} and d.id < $12
+order by d.id desc
+limit $13
 
 -- count --
 -- How many deliveries a filter means.
@@ -14,9 +24,10 @@ select count(*) from delivery d join event e on e.id = d.event_id where {where}
 
 -- chosen --
 -- The deliveries a bulk action is about, locked in key order.
-select d.id, d.lane, d.state, d.fault_code, e.subject
+select d.id, d.lane, d.state, d.fault_code, e.subject, e.type as event_type, d.tries, d.updated_at, d.assignee, d.tags,
+    d.snoozed_until
 from delivery d join event e on e.id = d.event_id
-where {where} and d.state = any($8)
+where {where} and d.state = any($12)
 order by d.id
 for update of d
 
@@ -25,7 +36,9 @@ for update of d
 ($1::bigint[] is null or d.id = any($1)) and ($2::text[] is null or d.state = any($2))
     and ($3::text is null or d.subscriber = $3) and ($4::text is null or e.type = $4)
     and ($5::text is null or d.fault_code = $5) and ($6::text is null or d.fingerprint = $6)
-    and ($7::text is null or e.subject = $7)
+    and ($7::text is null or e.subject = $7) and ($8::text is null or d.assignee = $8)
+    and ($9::text is null or $9 = any(d.tags))
+    and ($10::boolean is null or coalesce(d.snoozed_until > $11::timestamptz, false) = $10)
 
 -- make_due --
 -- Due now, attempts counted from zero, fault kept for the history until the next one.
@@ -43,11 +56,23 @@ update delivery set waived = array(select distinct unnest(waived || fault_code))
 -- Shall not happen.
 update delivery set state = 'discarded', head = false, note = $3, updated_at = $2 where id = any($1)
 
+-- assign --
+-- Who looks after it; null for nobody.
+update delivery set assignee = $2 where id = $1
+
+-- snooze --
+-- Out of sight until then; null for in sight.
+update delivery set snoozed_until = $2 where id = $1
+
+-- tag --
+-- The words people put on it.
+update delivery set tags = $2 where id = $1
+
 -- one --
 -- One delivery.
 select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
     d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
-    d.assignee, e.data, d.amended, d.waived
+    d.assignee, d.tags, d.snoozed_until, e.data, d.amended, d.waived
 from delivery d join event e on e.id = d.event_id
 where d.id = any($1)
 order by d.id
@@ -65,8 +90,12 @@ from call where delivery_id = any($1) order by delivery_id, n, step
 -- order_events --
 -- The facts about an order, and those its chain caused or came from.
 select id, type, source, source_id, occurred_at, received_at from event
-where subject = $1
-   or correlation_id in (select correlation_id from event where subject = $1)
+where id in (
+    select id from event where subject = $1
+    union
+    select chained.id from event own join event chained on chained.correlation_id = own.correlation_id
+    where own.subject = $1
+)
 order by received_at, id
 
 -- order_deliveries --

@@ -1,0 +1,41 @@
+"""Keeps this process's connections as the operators want them, and tells how they stand."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from millstream.domain.errors import Retry
+from millstream.ports.connections import ConnectionBoard, Governed
+from millstream.ports.tap import Tap
+from millstream.ports.world import Clock
+
+EXCHANGE_EVERY_S: Final = 3.0
+
+
+class ConnectionKeeper:
+    """One per process that calls systems. A pause reaches it within `EXCHANGE_EVERY_S`."""
+
+    def __init__(
+        self, board: ConnectionBoard, connections: Mapping[str, Governed], *, worker: str, clock: Clock, tap: Tap
+    ) -> None:
+        self._board = board
+        self._connections = connections
+        self._worker = worker
+        self._clock = clock
+        self._tap = tap
+
+    async def exchange(self) -> None:
+        """Tells and hears once. While the database is away everything stays as it was."""
+        seen = {name: connection.seen() for name, connection in self._connections.items()}
+        try:
+            paused = await self._board.exchange(self._worker, seen)
+        except Retry as failure:
+            self._tap.note("worker.ledger_unreachable", message=failure.message)
+            return
+        for name, connection in self._connections.items():
+            connection.paused = name in paused
+
+    async def keep(self) -> None:
+        """Until cancelled."""
+        while True:
+            await self._clock.sleep(EXCHANGE_EVERY_S)
+            await self.exchange()

@@ -1,0 +1,56 @@
+"""The audit trail, to be read and proved."""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+
+class AuditWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which rows; every member that is set narrows the choice. `people`: only what people did, not the hub."""
+
+    subject: str | None = None
+    actor: str | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    people: bool = False
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what to what."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """What a verification found. `broken_seal` is the first seal that does not match, null if all do."""
+
+    untouched: bool
+    rows: int
+    seals: int
+    unsealed: int
+    broken_seal: int | None
+    detail: str
+
+
+class AuditLog(Protocol):
+    """Reads; nothing here writes but the seal that a verification begins with."""
+
+    async def page(self, wish: AuditWish, *, limit: int, before: int | None = None) -> Sequence[AuditRow]:
+        """The newest first; `before` continues behind an id."""
+        ...
+
+    def lines(self, wish: AuditWish) -> AsyncIterator[bytes]:
+        """All of them, the oldest first, as JSON lines in blocks."""
+        ...
+
+    async def prove(self) -> Proof:
+        """Seals what can be sealed and recomputes the whole chain from the rows as they are now."""
+        ...

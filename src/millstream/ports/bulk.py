@@ -1,0 +1,82 @@
+"""One action on everything a filter means: estimated first, then done batch by batch by the workers."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, Protocol
+from uuid import UUID
+
+import msgspec
+
+from millstream.ports.desk import DeliveryRow, Filter
+
+Action = Literal["retry", "release", "discard"]
+BulkState = Literal["ready", "running", "paused", "done", "cancelled"]
+Order = Literal["start", "pause", "resume", "cancel"]
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """So many deliveries in one state with one fault code; `refused`: the action cannot be done to these."""
+
+    state: str
+    code: str | None
+    deliveries: int
+    refused: bool
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What an action would come to now. `deliveries` are those it can be done to; `sample` shows the first of them."""
+
+    deliveries: int
+    shares: tuple[Share, ...]
+    sample: tuple[DeliveryRow, ...]
+
+
+class Bulk(msgspec.Struct, frozen=True, kw_only=True):
+    """A bulk action. `done` and `refused` count deliveries; those that mended themselves meanwhile are in neither."""
+
+    id: UUID
+    action: Action
+    wanted: Filter
+    reason: str
+    actor: str
+    state: BulkState
+    estimate: int
+    done: int
+    refused: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class BulkDesk(Protocol):
+    """Every change is one transaction, with its row in the audit trail."""
+
+    async def estimate(self, action: Action, wanted: Filter) -> Estimate:
+        """Changes nothing."""
+        ...
+
+    async def prepare(self, action: Action, wanted: Filter, *, actor: str, reason: str) -> Bulk:
+        """A bulk action that is ready to be started. What comes in later is not part of it."""
+        ...
+
+    async def order(self, bulk_id: UUID, order: Order, *, actor: str) -> Bulk:
+        """Starts, pauses, resumes or cancels it. Raises Reject("bulk.unknown") and Reject("bulk.not_now").
+
+        A batch under way is finished first, so after this returns nothing more happens to a paused or cancelled one.
+        """
+        ...
+
+    async def find(self, bulk_id: UUID) -> Bulk | None:
+        """How far it is."""
+        ...
+
+    async def newest(self, *, limit: int) -> Sequence[Bulk]:
+        """The newest first."""
+        ...
+
+    async def run_batch(self) -> bool:
+        """Does the next batch of one running bulk action; False if none is there to do.
+
+        Each delivery's change, its audit row and the progress are one transaction, and two workers never hold the same
+        action: whatever dies when, no delivery is done twice or left out.
+        """
+        ...

@@ -1,0 +1,115 @@
+"""How everything stands: today, what failed and why, what flows where."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+import msgspec
+
+Age = Literal["under_1h", "under_4h", "under_1d", "under_3d", "older"]
+
+
+class Total(msgspec.Struct, frozen=True, kw_only=True):
+    """Money in one currency, over so many orders whose total is known. Currencies are never added up."""
+
+    currency: str
+    amount: Decimal
+    orders: int
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """So many orders in one state, of one age."""
+
+    state: str
+    age: Age
+    orders: int
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True):
+    """One stretch of time: orders placed and confirmed in it; how long those placed in it took to be confirmed.
+
+    Seconds from placed to confirmed: the middle one, 95 and 99 of 100; null if none is confirmed.
+    """
+
+    began_at: datetime
+    placed: int
+    confirmed: int
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+
+
+class Reviews(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for a person. `unassigned` and `snoozed` count those of both kinds."""
+
+    held: int
+    dead: int
+    unassigned: int
+    snoozed: int
+
+
+class Today(msgspec.Struct, frozen=True, kw_only=True):
+    """The orders of the window by state and age, and what is at stake now.
+
+    `at_risk` is the money of orders that have a delivery held, dead or retrying; `at_risk_unknown` counts those of them
+    whose total is not known.
+    """
+
+    since: datetime
+    standings: tuple[Standing, ...]
+    at_risk: tuple[Total, ...]
+    at_risk_unknown: int
+    ticks: tuple[Tick, ...]
+    reviews: Reviews
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Deliveries that fail for one reason. `says` is what the newest of them says; `trend` counts failed tries.
+
+    `trend` has one number for each of the last 24 hours, the present one last. `orders_without_total` counts affected
+    orders whose money is not known.
+    """
+
+    fingerprint: str
+    subscriber: str
+    fault_class: str | None
+    code: str | None
+    says: str | None
+    held: int
+    dead: int
+    retrying: int
+    orders: int
+    money: tuple[Total, ...]
+    orders_without_total: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    trend: tuple[int, ...]
+
+
+class RouteFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """One route: what came in and went out over the window, what waits. `error_share` null: nothing was tried."""
+
+    event_type: str
+    subscriber: str
+    in_per_min: float
+    out_per_min: float
+    queue: int
+    oldest_age_s: float | None
+    error_share: float | None
+
+
+class Overview(Protocol):
+    """Reads, each bounded by a window of time or by what is open."""
+
+    async def today(self, *, hours: int, tick_s: int) -> Today:
+        """Orders that came in within so many hours."""
+        ...
+
+    async def causes(self, *, limit: int) -> Sequence[Cause]:
+        """What fails now, by cause, the one with most orders first."""
+        ...
+
+    async def routes(self, *, window_s: int) -> Sequence[RouteFlow]:
+        """Every route over which something went in the window or waits now."""
+        ...

@@ -1,0 +1,95 @@
+"""What is done to deliveries somebody chose: inside a transaction, on rows that are locked."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from millstream.ports.desk import Filter
+from millstream.store import sql
+from millstream.store.text import json_text
+from millstream.store.writing import lock_lanes
+
+DESK: Final = {name: text.replace("{where}", sql.load("desk")["where"]) for name, text in sql.load("desk").items()}
+_LEDGER: Final = sql.load("ledger")
+_UNLOCKED: Final = DESK["chosen"].replace("for update of d", "")
+MENDABLE: Final = ("held", "dead", "retrying")
+DISCARDABLE: Final = (*MENDABLE, "waiting")
+
+
+def parameters(wanted: Filter, now: datetime) -> tuple[Any, ...]:
+    """What the statements of `desk.sql` take for a filter."""
+    return (
+        list(wanted.ids) or None,
+        list(wanted.states) or None,
+        wanted.subscriber,
+        wanted.event_type,
+        wanted.code,
+        wanted.fingerprint,
+        wanted.subject,
+        wanted.assignee,
+        wanted.tag,
+        wanted.snoozed,
+        now,
+    )
+
+
+async def look(connection: Any, wanted: Filter, states: Sequence[str], now: datetime) -> list[Any]:
+    """The deliveries a filter means, not locked."""
+    return list(await connection.fetch(_UNLOCKED, *parameters(wanted, now), list(states)))
+
+
+async def lock(connection: Any, seen: Sequence[Any], states: Sequence[str], now: datetime) -> list[Any]:
+    """Locks lanes, then rows, and reads them again: what moved while we waited for the lanes is left out."""
+    if not seen:
+        return []
+    await lock_lanes(connection, {row["lane"] for row in seen})
+    again = parameters(Filter(ids=tuple(row["id"] for row in seen)), now)
+    return list(await connection.fetch(DESK["chosen"], *again, list(states)))
+
+
+async def make_due(connection: Any, chosen: Sequence[Any], now: datetime) -> None:
+    """Due now, attempts counted from zero."""
+    await connection.execute(DESK["make_due"], [row["id"] for row in chosen], now)
+    await connection.execute(_LEDGER["notify"], "desk")
+
+
+async def waive(connection: Any, chosen: Sequence[Any], now: datetime) -> None:
+    """The rule that holds each does not apply to it any more; due now."""
+    await connection.execute(DESK["waive"], [row["id"] for row in chosen])
+    await make_due(connection, chosen, now)
+
+
+async def discard(connection: Any, chosen: Sequence[Any], now: datetime, reason: str) -> None:
+    """They shall not happen; what waits behind them goes on."""
+    await connection.execute(DESK["discard"], [row["id"] for row in chosen], now, reason)
+    await connection.execute(_LEDGER["hand_on_lanes"], sorted({row["lane"] for row in chosen}), now)
+    await connection.execute(_LEDGER["notify"], "desk")
+
+
+async def audit(connection: Any, at: datetime, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:
+    """One row of the trail."""
+    await connection.execute(_LEDGER["insert_audit"], at, [actor], [action], [subject], [json_text(detail)])
+
+
+async def audit_deliveries(
+    connection: Any, chosen: Sequence[Any], at: datetime, actor: str, action: str, detail: dict[str, Any]
+) -> None:
+    """One row of the trail for each delivery."""
+    await connection.execute(
+        _LEDGER["insert_audit"],
+        at,
+        [actor for _ in chosen],
+        [f"delivery.{action}" for _ in chosen],
+        [row["subject"] for row in chosen],
+        [
+            json_text({"delivery": row["id"], "was": row["state"], "code": row["fault_code"], **detail})
+            for row in chosen
+        ],
+    )
+
+
+def amended_text(payload: dict[str, Any]) -> str:
+    """An amended payload as `jsonb` takes it."""
+    return json_text(msgspec.to_builtins(payload))

@@ -1,0 +1,163 @@
+"""Bulk actions in PostgreSQL: the row is claimed for as long as one batch takes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from millstream.domain.errors import Reject
+from millstream.ports.bulk import Action, Bulk, BulkState, Estimate, Order, Share
+from millstream.ports.desk import DeliveryRow, Filter
+from millstream.ports.world import World
+from millstream.store import actions, sql
+from millstream.store.database import Database
+from millstream.store.text import json_text
+
+BATCH_MAX: Final = 200
+SAMPLE_MAX: Final = 10
+_TARGETS: Final[dict[Action, tuple[str, ...]]] = {
+    "retry": actions.MENDABLE,
+    "release": ("held",),
+    "discard": actions.DISCARDABLE,
+}
+_MOVES: Final[dict[Order, tuple[tuple[BulkState, ...], BulkState]]] = {
+    "start": (("ready",), "running"),
+    "pause": (("running",), "paused"),
+    "resume": (("paused",), "running"),
+    "cancel": (("ready", "running", "paused"), "cancelled"),
+}
+"""Order -> the states it can be given in, and the one it leads to."""
+
+_PARTS: Final = sql.load("bulk")
+_SQL: Final = {
+    name: text.replace("{where}", actions.DESK["where"]).replace("{bulk}", _PARTS["bulk"])
+    for name, text in _PARTS.items()
+}
+
+
+class PostgresBulk:
+    """See `ports.bulk.BulkDesk`. `waivable` names the rules a release may waive; `reading` is asked for estimates."""
+
+    def __init__(
+        self, database: Database, *, world: World, waivable: frozenset[str], reading: Database | None = None
+    ) -> None:
+        self._database = database
+        self._reading = reading or database
+        self._world = world
+        self._waivable = waivable
+
+    async def estimate(self, action: Action, wanted: Filter) -> Estimate:
+        """See BulkDesk."""
+        asked = (*actions.parameters(wanted, self._world.clock.now()), list(_TARGETS[action]))
+        async with self._reading.connection() as connection:
+            rows = await connection.fetch(_SQL["shares"], *asked)
+            ids = [row["id"] for row in await connection.fetch(_SQL["batch"], *asked, 0, 2**63 - 1, SAMPLE_MAX)]
+            first = actions.parameters(Filter(ids=tuple(ids)), self._world.clock.now())
+            sample = await connection.fetch(actions.DESK["list"], *first, 0, SAMPLE_MAX) if ids else []
+        shares = tuple(Share(**dict(row), refused=self._refuses(action, row["code"])) for row in rows)
+        return Estimate(
+            deliveries=sum(share.deliveries for share in shares if not share.refused),
+            shares=shares,
+            sample=tuple(msgspec.convert(dict(row), DeliveryRow) for row in sample),
+        )
+
+    def _refuses(self, action: Action, code: str | None) -> bool:
+        return action == "release" and code not in self._waivable
+
+    async def prepare(self, action: Action, wanted: Filter, *, actor: str, reason: str) -> Bulk:
+        """See BulkDesk."""
+        estimate = await self.estimate(action, wanted)
+        now = self._world.clock.now()
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(
+                _SQL["insert"],
+                self._world.ids.new(),
+                action,
+                json_text(wanted),
+                reason,
+                actor,
+                estimate.deliveries,
+                now,
+            )
+            await self._audit(connection, row, actor, "prepare", now)
+        return _bulk(row)
+
+    async def order(self, bulk_id: UUID, order: Order, *, actor: str) -> Bulk:
+        """See BulkDesk."""
+        now = self._world.clock.now()
+        possible, target = _MOVES[order]
+        async with self._database.transaction() as connection:
+            held = await connection.fetchrow(_SQL["hold"], bulk_id)
+            if held is None:
+                raise Reject("bulk.unknown", f"There is no bulk action {bulk_id}.")
+            if held["state"] not in possible:
+                raise Reject(
+                    "bulk.not_now", f"It is {held['state']}; {order} is for one that is {' or '.join(possible)}."
+                )
+            row = await connection.fetchrow(_SQL["move"], bulk_id, target, now)
+            await self._audit(connection, row, actor, order, now)
+        return _bulk(row)
+
+    async def find(self, bulk_id: UUID) -> Bulk | None:
+        """See BulkDesk."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_SQL["find"], bulk_id)
+        return None if row is None else _bulk(row)
+
+    async def newest(self, *, limit: int) -> Sequence[Bulk]:
+        """See BulkDesk."""
+        async with self._reading.connection() as connection:
+            return [_bulk(row) for row in await connection.fetch(_SQL["newest"], limit)]
+
+    async def run_batch(self) -> bool:
+        """See BulkDesk."""
+        now = self._world.clock.now()
+        async with self._database.transaction() as connection:
+            taken = await connection.fetchrow(_SQL["take"])
+            if taken is None:
+                return False
+            bulk = _bulk(taken)
+            targets = _TARGETS[bulk.action]
+            asked = (*actions.parameters(bulk.wanted, now), list(targets))
+            seen = await connection.fetch(_SQL["batch"], *asked, taken["last_id"], taken["upto"], BATCH_MAX)
+            chosen = await actions.lock(connection, seen, targets, now)
+            doable = [row for row in chosen if not self._refuses(bulk.action, row["fault_code"])]
+            await self._act(connection, bulk, doable, now)
+            is_last = len(seen) < BATCH_MAX
+            await connection.execute(
+                _SQL["advance"],
+                bulk.id,
+                taken["upto"] if is_last else seen[-1]["id"],
+                len(doable),
+                len(chosen) - len(doable),
+                "done" if is_last else "running",
+                now,
+            )
+        return True
+
+    async def _act(self, connection: Any, bulk: Bulk, chosen: Sequence[Any], now: datetime) -> None:
+        if not chosen:
+            return
+        match bulk.action:
+            case "retry":
+                await actions.make_due(connection, chosen, now)
+            case "release":
+                await actions.waive(connection, chosen, now)
+            case "discard":
+                await actions.discard(connection, chosen, now, bulk.reason)
+        told = {"reason": bulk.reason, "bulk": str(bulk.id)}
+        await actions.audit_deliveries(connection, chosen, now, bulk.actor, bulk.action, told)
+
+    async def _audit(self, connection: Any, row: Any, actor: str, what: str, now: datetime) -> None:
+        wanted = {key: value for key, value in msgspec.json.decode(row["wanted"]).items() if value}
+        detail = {"action": row["action"], "filter": wanted, "reason": row["reason"], "estimate": row["estimate"]}
+        await actions.audit(connection, now, actor, f"bulk.{what}", f"bulk/{row['id']}", detail)
+
+
+def _bulk(row: Any) -> Bulk:
+    fields = {name: row[name] for name in Bulk.__struct_fields__}
+    fields["id"] = UUID(bytes=row["id"].bytes)
+    fields["wanted"] = msgspec.json.decode(row["wanted"], type=Filter)
+    return Bulk(**fields)

@@ -1,0 +1,153 @@
+-- standings --
+-- Orders of the window by state and age.
+select state, age, count(*) as orders from (
+    select case
+            when o.cancelled_at is not null then 'cancelled'
+            when o.delivered_at is not null then 'delivered'
+            when o.shipped_at is not null then 'shipped'
+            when o.packed_at is not null then 'packed'
+            when o.order_key is not null then 'confirmed'
+            when d.state in ('held', 'dead') then 'review'
+            when d.state in ('retrying', 'discarded') then d.state
+            when d.state = 'done' then 'cancelled'
+            else 'placed'
+        end as state,
+        case
+            when e.received_at > $2::timestamptz - interval '1 hour' then 'under_1h'
+            when e.received_at > $2 - interval '4 hours' then 'under_4h'
+            when e.received_at > $2 - interval '1 day' then 'under_1d'
+            when e.received_at > $2 - interval '3 days' then 'under_3d'
+            else 'older'
+        end as age
+    from event e
+    left join sales_order o on o.order_key = e.subject
+    left join delivery d on o.order_key is null and d.event_id = e.id and d.subscriber = 'erp'
+    where e.type = 'order.placed' and e.received_at >= $1
+) as orders
+group by state, age
+order by state, age
+
+-- at_risk --
+-- Money of orders that something stands in the way of. Whether it is an order is asked one by one: they are few.
+select coalesce(o.currency, p.currency) as currency, sum(coalesce(o.grand_total, p.grand_total)) as amount,
+    count(*) as orders
+from (
+    select distinct e.subject from delivery d join event e on e.id = d.event_id
+    where d.state in ('held', 'dead', 'retrying')
+) as stuck
+left join sales_order o on o.order_key = stuck.subject
+left join placed_order p on p.order_key = stuck.subject
+where o.order_key is not null
+    or (select count(*) from event e where e.subject = stuck.subject and e.type = 'order.placed') > 0
+group by 1
+order by 1
+
+-- placed_ticks --
+-- Orders that came in, by stretch of time.
+select floor(extract(epoch from received_at) / $3::integer)::bigint as tick, count(*) as orders
+from event where type = 'order.placed' and received_at >= $1 and received_at <= $2
+group by 1
+
+-- confirmed_ticks --
+-- Orders confirmed, and how long those placed took, by stretch of time. None is confirmed before it is placed, and none
+-- counts that was placed more than a day before the window.
+select tick, sum(confirmed)::bigint as confirmed, max(p50_s) as p50_s, max(p95_s) as p95_s, max(p99_s) as p99_s
+from (
+    select floor(extract(epoch from confirmed_at) / $3::integer)::bigint as tick, count(*) as confirmed,
+        null::double precision as p50_s, null::double precision as p95_s, null::double precision as p99_s
+    from sales_order
+    where placed_at >= $1::timestamptz - interval '1 day' and confirmed_at >= $1 and confirmed_at <= $2
+    group by 1
+    union all
+    select floor(extract(epoch from placed_at) / $3)::bigint, 0, quantile.of[1], quantile.of[2], quantile.of[3]
+    from (
+        select to_timestamp(floor(extract(epoch from placed_at) / $3) * $3) as placed_at,
+            percentile_cont(array[0.5, 0.95, 0.99])
+                within group (order by greatest(extract(epoch from confirmed_at - placed_at), 0)::double precision) as of
+        from sales_order where placed_at >= $1 and placed_at <= $2
+        group by 1
+    ) as quantile
+) as both_ways
+group by tick
+
+-- reviews --
+-- What waits for a person.
+select count(*) filter (where state = 'held') as held, count(*) filter (where state = 'dead') as dead,
+    count(*) filter (where assignee is null) as unassigned,
+    count(*) filter (where snoozed_until > $1::timestamptz) as snoozed
+from delivery where state in ('held', 'dead')
+
+-- causes --
+-- What fails now, by cause. Each part is worked out once, however few rows the planner expects of it.
+with stuck as (
+    select d.id, d.fingerprint, d.subscriber, d.state, d.fault_class, d.fault_code, d.fault_message, d.updated_at,
+        e.subject
+    from delivery d join event e on e.id = d.event_id
+    where d.state in ('held', 'dead', 'retrying') and d.fingerprint is not null
+), causes as materialized (
+    select fingerprint, min(subscriber) as subscriber,
+        (array_agg(fault_class order by updated_at desc, id desc))[1] as fault_class,
+        (array_agg(fault_code order by updated_at desc, id desc))[1] as code,
+        (array_agg(fault_message order by updated_at desc, id desc))[1] as says,
+        count(*) filter (where state = 'held') as held, count(*) filter (where state = 'dead') as dead,
+        count(*) filter (where state = 'retrying') as retrying, count(distinct subject) as orders
+    from stuck
+    group by fingerprint
+    order by count(distinct subject) desc, fingerprint
+    limit $1
+), tries as materialized (
+    select s.fingerprint, min(a.ended_at) as first_seen, max(a.ended_at) as last_seen
+    from stuck s join causes using (fingerprint)
+    join attempt a on a.delivery_id = s.id and a.code = s.fault_code
+    group by s.fingerprint
+), hours as materialized (
+    select fingerprint, array_agg(hour) as hours, array_agg(failed) as failed
+    from (
+        select s.fingerprint, floor(extract(epoch from $2::timestamptz - a.ended_at) / 3600)::integer as hour,
+            count(*) as failed
+        from stuck s join causes using (fingerprint)
+        join attempt a on a.delivery_id = s.id and a.code = s.fault_code
+        where a.ended_at > $2 - interval '24 hours'
+        group by 1, 2
+    ) as by_hour
+    group by fingerprint
+), money as materialized (
+    select fingerprint, json_agg(json_build_object('currency', currency, 'amount', amount::text, 'orders', orders)
+        order by currency) filter (where currency is not null) as totals,
+        coalesce(sum(orders) filter (where currency is null), 0)::bigint as orders_without_total
+    from (
+        select affected.fingerprint, coalesce(o.currency, p.currency) as currency,
+            sum(coalesce(o.grand_total, p.grand_total)) as amount, count(*) as orders
+        from (select distinct fingerprint, subject from stuck join causes using (fingerprint)) as affected
+        left join sales_order o on o.order_key = affected.subject
+        left join placed_order p on p.order_key = affected.subject
+        group by 1, 2
+    ) as by_currency
+    group by fingerprint
+)
+select causes.*, tries.first_seen, tries.last_seen, hours.hours, hours.failed, money.totals,
+    money.orders_without_total
+from causes left join tries using (fingerprint) left join hours using (fingerprint) left join money using (fingerprint)
+order by causes.orders desc, causes.fingerprint
+
+-- flowed_in --
+-- Deliveries made within the window, by route. Ids of events sort by time: those of the window are a range.
+select e.type as event_type, d.subscriber, count(*) as deliveries
+from event e join delivery d on d.event_id = e.id
+where e.id >= $1
+group by 1, 2
+
+-- flowed_out --
+-- Tries that ended within the window, by route.
+select e.type as event_type, d.subscriber, count(*) filter (where a.outcome = 'done') as done,
+    count(*) filter (where a.outcome <> 'done') as failed
+from attempt a join delivery d on d.id = a.delivery_id join event e on e.id = d.event_id
+where a.ended_at >= $1
+group by 1, 2
+
+-- queues --
+-- What is open, by route.
+select e.type as event_type, d.subscriber, count(*) as queue, min(d.created_at) as oldest_at
+from delivery d join event e on e.id = d.event_id
+where d.state not in ('done', 'discarded')
+group by 1, 2

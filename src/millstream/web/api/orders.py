@@ -1,0 +1,154 @@
+"""`/api/orders`: any number finds the order and its whole story."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from millstream.domain.access import Identity, Right
+from millstream.domain.order import SalesOrder
+from millstream.flows.hub import Policy
+from millstream.flows.order_story import (
+    LineStanding,
+    MoneyStanding,
+    PromiseNow,
+    Told,
+    lines_of,
+    money_of,
+    order_of,
+    promise_of,
+    told_of,
+)
+from millstream.flows.order_timeline import Gap, Moment, gaps_of, moments_of
+from millstream.ports.desk import DeliveryRow, Desk, OrderStory, OrderSummary, PromiseRow
+from millstream.ports.lookup import HitPlace, NewestPlace, OrderHit, OrderLookup
+from millstream.ports.records import BookedOrder, Records
+from millstream.ports.world import Clock
+from millstream.web.api.rights import Viewer
+from millstream.web.api.shapes import (
+    PAGE_SIZE,
+    PAGE_SIZE_MAX,
+    PLAIN,
+    Shapes,
+    answer,
+    masked_email,
+    place_text,
+    read_place,
+)
+from millstream.web.problems import Problem
+
+NUMBER_MAX = 200
+
+
+class OrderInList(OrderHit, frozen=True, kw_only=True):
+    """With its age when the list was made."""
+
+    age_s: float
+
+
+class OrderList(msgspec.Struct, frozen=True, kw_only=True):
+    """One page. `next` is where the next one begins; null: that was the last."""
+
+    items: tuple[OrderInList, ...]
+    next: str | None
+
+
+class OrderNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """A number the order may be asked for by. E-mail addresses are masked without the right `view_payload`."""
+
+    kind: str
+    value: str
+
+
+class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything about one order. `order` is the order itself, only with the right `view_payload`."""
+
+    summary: OrderSummary
+    aliases: tuple[OrderNumber, ...]
+    promise: PromiseNow | None
+    promises: tuple[PromiseRow, ...]
+    moments: tuple[Moment, ...]
+    gaps: tuple[Gap, ...]
+    lines: tuple[LineStanding, ...] | None
+    money: MoneyStanding
+    told: tuple[Told, ...]
+    deliveries: tuple[DeliveryRow, ...]
+    order: SalesOrder | None
+
+
+def order_routes(
+    shapes: Shapes,
+    *,
+    lookup: OrderLookup,
+    desk: Desk,
+    records: Records,
+    interpret: Callable[[dict[str, Any]], SalesOrder],
+    policy: Policy,
+    clock: Clock,
+) -> APIRouter:
+    """Search and story."""
+    router = APIRouter(prefix="/api/orders", tags=["orders"])
+
+    @router.get("", summary="Orders by any number they carry, or the newest", **shapes.answers(OrderList))
+    async def list_orders(
+        identity: Viewer,
+        q: Annotated[str, Query(max_length=NUMBER_MAX, pattern=PLAIN)] = "",
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=1000)] = None,
+    ) -> Response:
+        number = q.strip()
+        place: HitPlace | NewestPlace | None
+        if number:
+            hits, place = await lookup.search(number, limit=limit, after=read_place(after, HitPlace))
+        else:
+            hits, place = await lookup.newest(limit=limit, after=read_place(after, NewestPlace))
+        now = clock.now()
+        return answer(OrderList(items=tuple(_listed(hit, identity, now) for hit in hits), next=place_text(place)))
+
+    @router.get("/{key}", summary="The whole story of one order", **shapes.answers(OrderPage, 404))
+    async def show_order(key: str, identity: Viewer) -> Response:
+        story = await desk.order_story(key) if "\x00" not in key else None
+        if story is None:
+            raise Problem("order.unknown", "No order has this key. `GET /api/orders?q=` finds it by any number.")
+        booked = await records.booked_order(key)
+        order = order_of(story, booked, interpret)
+        return answer(_page(story, booked, order, policy, identity, clock.now()))
+
+    return router
+
+
+def _listed(hit: OrderHit, identity: Identity, now: datetime) -> OrderInList:
+    fields = msgspec.structs.asdict(hit)
+    if hit.matched_kind == "email" and Right.VIEW_PAYLOAD not in identity.rights:
+        fields["matched"] = masked_email(hit.matched or "")
+    return OrderInList(**fields, age_s=max((now - hit.placed_at).total_seconds(), 0.0))
+
+
+def _page(
+    story: OrderStory,
+    booked: BookedOrder | None,
+    order: SalesOrder | None,
+    policy: Policy,
+    identity: Identity,
+    now: datetime,
+) -> OrderPage:
+    sees_payload = Right.VIEW_PAYLOAD in identity.rights
+    return OrderPage(
+        summary=story.summary,
+        aliases=tuple(
+            OrderNumber(kind=kind, value=masked_email(value) if kind == "email" and not sees_payload else value)
+            for kind, value in story.aliases
+        ),
+        promise=promise_of(story),
+        promises=story.promises,
+        moments=moments_of(story),
+        gaps=gaps_of(story, now=now),
+        lines=None if order is None else lines_of(story, order, booked),
+        money=money_of(order, booked),
+        told=told_of(story, order, policy),
+        deliveries=tuple(delivery.row for delivery in story.deliveries),
+        order=order if sees_payload else None,
+    )

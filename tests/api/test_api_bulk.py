@@ -1,0 +1,213 @@
+"""Estimate, dry run, start, progress, pause, resume, cancel: and nothing is done twice."""
+
+import asyncio
+import json
+
+import pytest
+from test_problems import assert_problem
+
+from fakes.operating_desk import operator
+from millstream.engine.bulk import BulkRunner
+from millstream.store import bulk as bulk_module
+
+CAUSE = {"filter": {"code": "price.stale"}, "reason": "prices corrected"}
+
+
+@pytest.fixture
+async def desk(database, monkeypatch):
+    monkeypatch.setattr(bulk_module, "BATCH_MAX", 3)
+    async with operator(database) as one:
+        yield one
+
+
+async def seven_held(desk):
+    """Seven orders in review, in seven lanes."""
+    from fakes import erp
+
+    before, erp.PRICES["VALVE-050"] = erp.PRICES["VALVE-050"], "1.00"
+    for _ in range(7):
+        await desk.house.place(("VALVE-050", 1))
+    await desk.house.settle_down()
+    erp.PRICES["VALVE-050"] = before
+    return [row["id"] for row in await desk.house.rows("select id from delivery where state = 'held' order by id")]
+
+
+async def ready(desk, action="retry", **wish):
+    made = await desk.post("/bulk", {"action": action, "dry_run": False, **CAUSE, **wish})
+    return made["bulk"]["id"]
+
+
+async def run_all(desk):
+    batches = 0
+    while await desk.house.hub.operating.bulk.run_batch():
+        batches += 1
+    return batches
+
+
+async def audited(desk, action="delivery.retry"):
+    rows = await desk.house.rows("select actor, detail from audit where action = $1 order by id", action)
+    return [(row["actor"], json.loads(row["detail"])) for row in rows]
+
+
+async def test_a_dry_run_estimates_and_changes_nothing(desk):
+    ids = await seven_held(desk)
+    told = await desk.post("/bulk", {"action": "retry", **CAUSE})
+    assert told["bulk"] is None
+    assert told["estimate"]["deliveries"] == 7
+    assert told["estimate"]["shares"] == [{"state": "held", "code": "price.stale", "deliveries": 7, "refused": False}]
+    assert [row["id"] for row in told["estimate"]["sample"]] == ids
+    assert (await desk.get("/bulk"))["items"] == []
+    assert await run_all(desk) == 0
+
+
+async def test_it_does_every_delivery_once_each_with_its_row_in_the_trail(desk):
+    ids = await seven_held(desk)
+    bulk_id = await ready(desk)
+    assert await run_all(desk) == 0, "it is not started yet"
+    assert (await desk.post(f"/bulk/{bulk_id}/start"))["state"] == "running"
+    assert await run_all(desk) == 3
+    done = await desk.get(f"/bulk/{bulk_id}")
+    assert (done["state"], done["done"], done["refused"], done["estimate"]) == ("done", 7, 0, 7)
+    trail = await audited(desk)
+    assert [detail["delivery"] for _, detail in trail] == ids
+    assert {(actor, detail["reason"], detail["bulk"]) for actor, detail in trail} == {
+        ("mia.admin", "prices corrected", bulk_id)
+    }
+    assert [actor for actor, _ in await audited(desk, "bulk.start")] == ["mia.admin"]
+    await desk.house.settle_down()
+    assert len(desk.house.erp.orders) == 7
+
+
+async def test_what_comes_in_after_it_was_made_ready_is_not_part_of_it(desk):
+    await seven_held(desk)
+    bulk_id = await ready(desk)
+    late = await seven_held(desk)
+    await desk.post(f"/bulk/{bulk_id}/start")
+    await run_all(desk)
+    assert (await desk.get(f"/bulk/{bulk_id}"))["done"] == 7
+    assert await desk.house.value("select count(*) from delivery where state = 'held'") == len(late) - 7 == 7
+
+
+async def test_pause_stops_between_batches_and_resume_goes_on_behind_them(desk):
+    await seven_held(desk)
+    bulk_id = await ready(desk)
+    await desk.post(f"/bulk/{bulk_id}/start")
+    assert await desk.house.hub.operating.bulk.run_batch()
+    assert (await desk.post(f"/bulk/{bulk_id}/pause"))["done"] == 3
+    assert await run_all(desk) == 0
+    await desk.post(f"/bulk/{bulk_id}/resume")
+    await run_all(desk)
+    assert (await desk.get(f"/bulk/{bulk_id}"))["done"] == 7
+    assert len(await audited(desk)) == 7
+
+
+async def test_what_is_cancelled_stays_where_it_is(desk):
+    await seven_held(desk)
+    bulk_id = await ready(desk)
+    await desk.post(f"/bulk/{bulk_id}/start")
+    await desk.house.hub.operating.bulk.run_batch()
+    await desk.post(f"/bulk/{bulk_id}/cancel")
+    assert await run_all(desk) == 0
+    assert await desk.house.value("select count(*) from delivery where state = 'held'") == 4
+    assert_problem(await desk.ask("POST", f"/bulk/{bulk_id}/resume"), 409, "action.refused")
+
+
+@pytest.mark.parametrize("statement", range(8))
+async def test_a_batch_that_dies_at_any_statement_is_done_again_whole(desk, monkeypatch, statement):
+    """The transaction is the only memory, so wherever it dies nothing of the batch remains."""
+    ids = await seven_held(desk)
+    bulk_id = await ready(desk)
+    await desk.post(f"/bulk/{bulk_id}/start")
+    operating, database = desk.house.hub.operating, desk.house.database
+    await operating.bulk.run_batch()
+    left, transaction = [statement], database.transaction
+
+    class Dying:
+        def __init__(self, connection):
+            self._connection = connection
+
+        def __getattr__(self, name):
+            real = getattr(self._connection, name)
+
+            async def counted(*args):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+                return await real(*args)
+
+            return counted
+
+    from contextlib import asynccontextmanager
+
+    @asynccontextmanager
+    async def dying():
+        async with transaction() as connection:
+            yield Dying(connection)
+
+    monkeypatch.setattr(database, "transaction", dying)
+    with pytest.raises(KeyboardInterrupt):
+        await operating.bulk.run_batch()
+    monkeypatch.setattr(database, "transaction", transaction)
+    await run_all(desk)
+    assert (await desk.get(f"/bulk/{bulk_id}"))["done"] == 7
+    assert [detail["delivery"] for _, detail in await audited(desk)] == ids
+
+
+async def test_many_workers_share_the_actions_and_do_nothing_twice(desk):
+    ids = await seven_held(desk)
+    bulk_id = await ready(desk)
+    await desk.post(f"/bulk/{bulk_id}/start")
+
+    async def worker():
+        for _ in range(10):
+            await desk.house.hub.operating.bulk.run_batch()
+
+    await asyncio.gather(worker(), worker(), worker())
+    assert sorted(detail["delivery"] for _, detail in await audited(desk)) == ids
+    assert (await desk.get(f"/bulk/{bulk_id}"))["state"] == "done"
+
+
+async def test_a_rule_that_may_not_be_waived_is_counted_and_passed_by(desk):
+    ids = await seven_held(desk)
+    async with desk.house.database.transaction() as connection:
+        await connection.execute("update delivery set fault_code = 'sku.unknown' where id = any($1)", ids[:2])
+    wish = {"action": "release", "filter": {"states": ["held"]}, "reason": "x", "dry_run": False}
+    made = await desk.post("/bulk", wish)
+    assert made["estimate"]["deliveries"] == 5
+    await desk.post(f"/bulk/{made['bulk']['id']}/start")
+    await run_all(desk)
+    done = await desk.get(f"/bulk/{made['bulk']['id']}")
+    assert (done["state"], done["done"], done["refused"]) == ("done", 5, 2)
+    assert await desk.house.value("select count(*) from delivery where state = 'held'") == 2
+
+
+async def test_an_empty_filter_is_refused(desk):
+    for wish in ({}, {"ids": []}):
+        answer = await desk.ask("POST", "/bulk", {"action": "discard", "filter": wish, "reason": "x"})
+        assert_problem(answer, 422, "request.invalid")
+
+
+async def test_an_unknown_action_is_a_problem(desk):
+    nowhere = "/bulk/00000000-0000-7000-8000-000000000000"
+    assert_problem(await desk.ask("GET", nowhere), 404, "bulk.unknown")
+    assert_problem(await desk.ask("POST", f"{nowhere}/start"), 404, "bulk.unknown")
+    assert_problem(await desk.ask("POST", f"{nowhere}/explode"), 422, "request.invalid")
+
+
+async def test_the_runner_works_them_off_beside_the_deliveries(desk):
+    await seven_held(desk)
+    bulk_id = await ready(desk)
+    await desk.post(f"/bulk/{bulk_id}/start")
+    rested = asyncio.Event()
+
+    class Clock:
+        async def sleep(self, seconds):
+            rested.set()
+            await asyncio.Event().wait()
+
+    runner = BulkRunner(desk.house.hub.operating.bulk, clock=Clock(), tap=desk.house.tap)
+    task = asyncio.create_task(runner.run())
+    async with asyncio.timeout(10):
+        await rested.wait()
+    task.cancel()
+    assert (await desk.get(f"/bulk/{bulk_id}"))["state"] == "done"

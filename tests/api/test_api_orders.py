@@ -1,0 +1,147 @@
+"""Any number finds the order and its whole story."""
+
+from decimal import Decimal
+
+import pytest
+from test_problems import assert_problem
+
+from fakes.operating_desk import operator
+from millstream.domain import events
+from millstream.flows.order_timeline import LANES
+
+
+@pytest.fixture
+async def desk(database):
+    async with operator(database) as one:
+        yield one
+
+
+async def ship(desk, key):
+    desk.house.erp.ship(key)
+    await desk.house.settle_down()
+
+
+async def found(desk, number, **query):
+    return [hit["order_key"] for hit in (await desk.get("/orders", q=number, **query))["items"]]
+
+
+async def test_every_number_of_an_order_finds_it_whole_begun_and_in_any_case(desk):
+    await desk.house.place(po_number="PO-Mixed-77")
+    await desk.house.settle_down()
+    (key,) = desk.house.erp.orders
+    page = await desk.get(f"/orders/{key}")
+    numbers = [alias["value"] for alias in page["aliases"]]
+    assert {alias["kind"] for alias in page["aliases"]} >= {"store", "store_id", "erp", "erp_id", "email"}
+    assert await found(desk, key) == [key]
+    for number in numbers:
+        assert await found(desk, number) == [key]
+        assert await found(desk, number.upper()) == [key]
+    email = next(alias["value"] for alias in page["aliases"] if alias["kind"] == "email")
+    assert await found(desk, email[:5].upper()) == [key]
+    assert await found(desk, "no-such-number") == []
+
+
+async def test_wildcards_mean_themselves(desk):
+    await desk.house.place()
+    await desk.house.settle_down()
+    for number in ("%", "_", "0%", "\\", "'"):
+        assert await found(desk, number) == []
+
+
+async def test_an_order_that_waits_is_found_by_its_number_at_once_and_by_email_once_it_is_filed(desk):
+    delivery = await desk.held()
+    (hit,) = (await desk.get("/orders", q=delivery["subject"]))["items"]
+    assert (hit["state"], hit["troubles"], hit["grand_total"]) == ("review", 1, None)
+    assert await found(desk, hit["number"][:-2]) == [delivery["subject"]]
+    assert await desk.house.hub.operating.filing.file_waiting_orders() == 1
+    assert await desk.house.hub.operating.filing.file_waiting_orders() == 0
+    (hit,) = (await desk.get("/orders", q=hit["number"]))["items"]
+    money = (await desk.get(f"/orders/{delivery['subject']}"))["money"]
+    assert Decimal(hit["grand_total"]) == Decimal(money["store"]) > 0
+    (email,) = await desk.house.rows("select value from order_alias where kind = 'email'")
+    assert await found(desk, email["value"]) == [delivery["subject"]]
+
+
+async def test_pages_of_hits_neither_drop_nor_repeat_an_order(desk):
+    for _ in range(7):
+        await desk.house.place()
+    await desk.house.settle_down()
+    for query in ({"q": "0"}, {}):
+        seen, after = [], None
+        while True:
+            page = await desk.get("/orders", limit=3, **query, **({"after": after} if after else {}))
+            seen += [hit["order_key"] for hit in page["items"]]
+            after = page["next"]
+            if after is None:
+                break
+        assert sorted(seen) == sorted(desk.house.erp.orders)
+        assert len(seen) == 7
+
+
+async def test_the_story_tells_moments_gaps_lines_money_and_what_the_customer_was_told(desk):
+    await desk.house.place(("VALVE-050", 2))
+    await desk.house.settle_down()
+    (key,) = desk.house.erp.orders
+    page = await desk.get(f"/orders/{key}")
+    assert {moment["lane"] for moment in page["moments"]} == {"store", "erp", "crm"}
+    assert [moment["at"] for moment in page["moments"]] == sorted(moment["at"] for moment in page["moments"])
+    assert "on the way into the ERP" in {gap["name"] for gap in page["gaps"]}
+    (lasting,) = [gap for gap in page["gaps"] if gap["ended_at"] is None]
+    assert lasting["name"] == "in plant and warehouse"
+    (line,) = page["lines"]
+    assert (line["sku"], line["ordered"], line["shipped"], line["cancelled"]) == ("VALVE-050", "2", "0", "0")
+    money = page["money"]
+    assert (money["verdict"], Decimal(money["store"])) == ("agrees", Decimal(money["hub"]))
+    (told,) = page["told"]
+    assert told["what"] == "confirmed"
+    assert page["summary"]["erp_number"] in told["text"]
+    assert page["promise"]["moved_days"] == 0
+    assert all(delivery["state"] == "done" for delivery in page["deliveries"])
+
+
+async def test_what_was_shipped_is_counted_by_line(desk):
+    await desk.house.place(("VALVE-050", 2))
+    await desk.house.settle_down()
+    (key,) = desk.house.erp.orders
+    await ship(desk, key)
+    page = await desk.get(f"/orders/{key}")
+    assert [line["shipped"] for line in page["lines"]] == ["2"]
+    assert "warehouse" in {moment["lane"] for moment in page["moments"]}
+    assert [told["what"] for told in page["told"]] == ["confirmed", "packed", "shipped"]
+
+
+async def test_what_the_hub_does_not_know_is_null_and_never_zero(desk):
+    delivery = await desk.held()
+    page = await desk.get(f"/orders/{delivery['subject']}")
+    (line,) = page["lines"]
+    assert (line["reserved"], line["in_production"], line["shipped"]) == (None, None, None)
+    assert (page["money"]["erp"], page["money"]["verdict"]) == (None, "unknown")
+    assert page["promise"] is None
+    assert {gap["name"] for gap in page["gaps"] if gap["ended_at"] is None} == {
+        "on the way into the ERP", "in review: a person must decide (price.stale)",
+    }  # fmt: skip
+
+
+async def test_who_may_not_see_payloads_sees_masked_addresses_and_no_order(desk):
+    await desk.house.place()
+    await desk.house.settle_down()
+    (key,) = desk.house.erp.orders
+    (row,) = await desk.house.rows("select value from order_alias where kind = 'email'")
+    mine, theirs = await desk.get(f"/orders/{key}"), await desk.ask("GET", f"/orders/{key}", role="viewer")
+    assert mine["order"]["customer"]["email"] == row["value"]
+    assert theirs.json()["order"] is None
+    assert row["value"] not in theirs.text
+    hits = await desk.ask("GET", "/orders", q=row["value"], role="viewer")
+    assert [hit["order_key"] for hit in hits.json()["items"]] == [key]
+    assert row["value"] not in hits.text
+
+
+async def test_unknown_orders_and_places_are_problems(desk):
+    assert_problem(await desk.ask("GET", "/orders/nothing"), 404, "order.unknown")
+    assert_problem(await desk.ask("GET", "/orders", after="bm9uc2Vuc2U"), 422, "request.invalid")
+    assert_problem(await desk.ask("GET", "/orders", q="a\x00b"), 422, "request.invalid")
+    assert_problem(await desk.ask("GET", "/orders", role=None), 401, "access.unauthenticated")
+
+
+def test_every_fact_has_its_lane():
+    assert LANES.keys() == events.EVENT_TYPES

@@ -1,0 +1,89 @@
+"""Today, failures by cause, the flow map: figures that add up to what happened."""
+
+from decimal import Decimal
+
+import pytest
+
+from fakes.operating_desk import operator
+
+
+@pytest.fixture
+async def desk(database):
+    async with operator(database) as one:
+        yield one
+
+
+async def test_today_counts_orders_by_state_and_age_and_what_is_at_risk(desk):
+    await desk.house.place()
+    await desk.house.place()
+    await desk.house.settle_down()
+    held = await desk.held()
+    today = await desk.get("/today")
+    assert {(one["state"], one["age"]): one["orders"] for one in today["standings"]} == {
+        ("confirmed", "under_1h"): 2, ("review", "under_1h"): 1,
+    }  # fmt: skip
+    assert (today["at_risk"], today["at_risk_unknown"]) == ([], 1)
+    assert today["reviews"] == {"held": 1, "dead": 0, "unassigned": 1, "snoozed": 0}
+    await desk.house.hub.operating.filing.file_waiting_orders()
+    money = (await desk.get(f"/orders/{held['subject']}"))["money"]
+    today = await desk.get("/today")
+    (risk,) = today["at_risk"]
+    assert (risk["currency"], Decimal(risk["amount"]), risk["orders"]) == ("EUR", Decimal(money["store"]), 1)
+    assert today["at_risk_unknown"] == 0
+
+
+async def test_today_has_a_tick_for_every_stretch_with_throughput_and_percentiles(desk):
+    for _ in range(3):
+        await desk.house.place()
+    await desk.house.settle_down()
+    ticks = (await desk.get("/today", hours=2, tick_s=600))["ticks"]
+    assert len(ticks) == 13
+    assert (sum(tick["placed"] for tick in ticks), sum(tick["confirmed"] for tick in ticks)) == (3, 3)
+    (busy,) = [tick for tick in ticks if tick["p50_s"] is not None]
+    rows = await desk.house.rows("select extract(epoch from confirmed_at - placed_at) as s from sales_order")
+    waits = sorted(float(row["s"]) for row in rows)
+    assert busy["p50_s"] == pytest.approx(waits[1])
+    assert waits[0] <= busy["p50_s"] <= busy["p95_s"] <= busy["p99_s"] <= waits[-1]
+    assert all(tick["p99_s"] is None for tick in ticks if tick is not busy)
+
+
+async def test_the_window_is_a_window(desk):
+    await desk.house.place()
+    await desk.house.settle_down()
+    desk.house.world.clock.advance(3 * 3600)
+    assert (await desk.get("/today", hours=2))["standings"] == []
+    assert [one["age"] for one in (await desk.get("/today", hours=4))["standings"]] == ["under_4h"]
+
+
+async def test_failures_are_grouped_by_cause_with_money_and_a_trend(desk):
+    first, second = await desk.held(), await desk.held()
+    await desk.house.hub.operating.filing.file_waiting_orders()
+    assert first["fingerprint"] == second["fingerprint"]
+    (cause,) = (await desk.get("/failures"))["items"]
+    assert (cause["code"], cause["held"], cause["orders"], cause["subscriber"]) == ("price.stale", 2, 2, "erp")
+    assert "VALVE-050 was sold at" in cause["says"]
+    assert cause["fault_class"] == "Reject"
+    assert (len(cause["trend"]), sum(cause["trend"]), cause["trend"][-1]) == (24, 2, 2)
+    assert cause["first_seen"] <= cause["last_seen"]
+    (money,) = cause["money"]
+    assert (money["orders"], cause["orders_without_total"]) == (2, 0)
+    desk.house.world.clock.advance(5 * 3600)
+    (cause,) = (await desk.get("/failures"))["items"]
+    assert (cause["trend"][-1], cause["trend"][-6]) == (0, 2)
+    await desk.post(f"/deliveries/{first['id']}/discard", {"reason": "test"})
+    (cause,) = (await desk.get("/failures"))["items"]
+    assert (cause["held"], cause["orders"]) == (1, 1)
+
+
+async def test_the_flow_map_tells_what_went_where_and_what_waits(desk):
+    await desk.house.place()
+    await desk.house.settle_down()
+    await desk.held()
+    answer = await desk.get("/routes", window_s=3600)
+    flows = {(one["event_type"], one["subscriber"]): one for one in answer["items"]}
+    assert set(flows) == {("order.placed", "erp"), ("order.confirmed", "store"), ("order.confirmed", "crm")}
+    erp = flows["order.placed", "erp"]
+    assert (erp["in_per_min"], erp["out_per_min"], erp["queue"]) == (round(2 / 60, 3), round(1 / 60, 3), 1)
+    assert (erp["error_share"], flows["order.confirmed", "crm"]["error_share"]) == (0.5, 0.0)
+    assert erp["oldest_age_s"] > 0
+    assert flows["order.confirmed", "store"]["oldest_age_s"] is None
