@@ -5,18 +5,32 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from difflib import get_close_matches
+from ipaddress import ip_network
 from pathlib import Path
 from tomllib import TOMLDecodeError
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError as UnreadableVariableError
+
+from millstream.domain.access import Role
 
 PREFIX: Final = "MILLSTREAM_"
 CONFIG_VARIABLE: Final = "MILLSTREAM_CONFIG"
 CONFIG_DEFAULT: Final = "millstream.toml"
 GUIDE: Final = "docs/operate/settings.md"
+TIME_OF_DAY: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+TOKEN_LENGTH_MIN: Final = 16
 
 # Variables that are none of the settings: ours for tests, and those Kubernetes sets for a service of our name.
 _NO_SETTING: Final = re.compile(
@@ -70,6 +84,115 @@ class PolicySection(Section):
     languages: dict[str, Literal["en", "de"]] = {}
 
 
+class AccessSection(Section):
+    """Who may sign in for how long, how many guesses are free, and which private networks may be called."""
+
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#@\s]+$")
+    idle_s: float = Field(default=1800.0, ge=60)
+    absolute_s: float = Field(default=43200.0, ge=60)
+    setup_s: float = Field(default=1800.0, ge=60)
+    window_s: float = Field(default=900.0, ge=1)
+    failures_per_user: int = Field(default=10, ge=3)
+    failures_per_address: int = Field(default=50, ge=3)
+    key_days_max: int = Field(default=365, ge=1, le=3650)
+    outbound_allow: list[str] = []
+
+    @field_validator("outbound_allow")
+    @classmethod
+    def _are_networks(cls, given: list[str]) -> list[str]:
+        for each in given:
+            ip_network(each)  # its error says what is wrong with it
+        return given
+
+
+class OpenIdSection(Section):
+    """The OpenID provider that vouches for people, and which of its claims give which role."""
+
+    issuer: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+$")
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    scope: str = "openid profile email"
+    name_claim: str = "email"
+    role_claim: str = "groups"
+    roles: dict[str, Role] = {}
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.issuer is not None and not (self.client_id and self.roles):
+            raise ValueError("openid.issuer needs openid.client_id and openid.roles beside it")
+        return self
+
+
+class SloSection(Section):
+    """What is expected of the hub; an alert says which of it is missed."""
+
+    placed_to_erp_s: float = Field(default=60.0, gt=0)
+    oldest_item_s: float = Field(default=900.0, gt=0)
+    failing_orders_percent: float = Field(default=5.0, gt=0, le=100)
+    failing_orders_window_s: float = Field(default=300.0, ge=30)
+    failing_orders_min: int = Field(default=1, ge=1)
+    failing_flow_percent: float = Field(default=20.0, gt=0, le=100)
+    failing_flow_window_s: float = Field(default=900.0, ge=30)
+    failing_flow_min: int = Field(default=10, ge=1)
+    review_age_s: float = Field(default=14400.0, gt=0)
+    promise_kept_percent: float = Field(default=90.0, gt=0, le=100)
+    promise_window_days: int = Field(default=7, ge=1, le=90)
+    promise_shipments_min: int = Field(default=20, ge=1)
+
+
+class AlertsSection(Section):
+    """When it is looked, and who is told by which channel at what hours."""
+
+    every_s: float = Field(default=15.0, ge=1, le=30)
+    worker_silent_s: float = Field(default=30.0, ge=10)
+    connection_down_s: float = Field(default=60.0, ge=0)
+    canary_s: float = Field(default=900.0, ge=120)
+    canary_orders_min: int = Field(default=3, ge=1, le=20)
+    backlog_depth: int = Field(default=1000, ge=1)
+    resolve_after_s: float = Field(default=60.0, ge=0)
+    escalate_after_s: float = Field(default=1800.0, gt=0)
+    escalate_to: tuple[str, ...] | None = None
+    timezone: str = "UTC"
+    quiet_from: str | None = Field(default=None, pattern=TIME_OF_DAY)
+    quiet_until: str | None = Field(default=None, pattern=TIME_OF_DAY)
+    digest_at: str | None = Field(default="07:30", pattern=TIME_OF_DAY)
+    channels: dict[str, SecretStr] = Field(default={}, repr=False)
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, given: str) -> str:
+        try:
+            ZoneInfo(given)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("no such time zone; write its name as in Europe/Berlin") from None
+        return given
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.quiet_from is None) != (self.quiet_until is None):
+            raise ValueError("quiet hours need both quiet_from and quiet_until")
+        unknown = sorted(set(self.escalate_to or ()) - self.channels.keys())
+        if unknown:
+            raise ValueError(f"escalate_to names {', '.join(unknown)}, and there is no such channel")
+        return self
+
+
+class TelemetrySection(Section):
+    """Who may read /metrics, where traces go, and how log lines look."""
+
+    metrics: Literal["off", "loopback", "token"] = "loopback"
+    metrics_token: SecretStr | None = None
+    traces_url: str | None = Field(default=None, pattern=r"^https?://[^?#@\s]+$")
+    log_format: Literal["text", "json"] = "text"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        given = self.metrics_token.get_secret_value() if self.metrics_token else ""
+        if self.metrics == "token" and len(given) < TOKEN_LENGTH_MIN:
+            raise ValueError(f'metrics = "token" needs a metrics_token of {TOKEN_LENGTH_MIN} characters or more')
+        return self
+
+
 class Settings(BaseSettings):
     """Everything. `store`, `erp`, `crm` each name a connector (`kind`) and carry its settings."""
 
@@ -87,6 +210,11 @@ class Settings(BaseSettings):
     retry: RetrySection = RetrySection()
     poll: PollSection = PollSection()
     policy: PolicySection = PolicySection()
+    slo: SloSection = SloSection()
+    alerts: AlertsSection = AlertsSection()
+    telemetry: TelemetrySection = TelemetrySection()
+    access: AccessSection = AccessSection()
+    openid: OpenIdSection = OpenIdSection()
     store: dict[str, Any] = Field(default={}, repr=False)
     erp: dict[str, Any] = Field(default={}, repr=False)
     crm: dict[str, Any] = Field(default={}, repr=False)

@@ -127,7 +127,7 @@ def test_every_mistake_is_told_not_only_the_first(write):
     [
         ("MILLSTREAM_DATABSE_URL", "did you mean database_url?"),
         ("MILLSTREAM_STOER__KIND", "did you mean store?"),
-        ("millstream_wat", "known are crm, data_dir"),
+        ("millstream_wat", "known are access, "),
     ],
 )
 def test_a_variable_nobody_reads_is_refused_not_passed_over(monkeypatch, variable, says):

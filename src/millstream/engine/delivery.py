@@ -7,6 +7,7 @@ from millstream.domain.errors import Conflict, Failure, Retry
 from millstream.domain.states import DeliveryState
 from millstream.engine.retry import RetryPolicy, outcome_of_failure
 from millstream.engine.routes import Routes
+from millstream.engine.trace import subject_of_this_attempt
 from millstream.ports.ledger import Attempt, Ledger
 from millstream.ports.tap import Call, Tap
 from millstream.ports.world import World
@@ -40,6 +41,7 @@ class Execution:
         """Runs, settles, returns the outcome. Only a failure to settle (database gone) escapes, as Retry."""
         calls: list[Call] = []
         lease_of_this_attempt.set(lambda: self._ledger.holds(delivery.id))
+        subject_of_this_attempt.set(delivery.event.subject)
         calls_of_this_attempt.set(calls)  # a task of its own, so this reaches this delivery's calls only
         started = self._world.clock.now()
         outcome = await self._run_flow(delivery)
@@ -73,6 +75,10 @@ class Execution:
             subscriber=delivery.subscriber,
             type=delivery.event.type,
             subject=delivery.event.subject,
+            tries=delivery.tries,
+            event=delivery.event.id,
+            cause=delivery.event.causation_id,
+            occurred_at=delivery.event.occurred_at,
         )
         flow = self._routes.flow(delivery.event.type, delivery.subscriber) or _nobody
         try:
@@ -97,6 +103,9 @@ class Execution:
             type=delivery.event.type,
             subject=delivery.event.subject,
             state=outcome.state.value if kept else "taken over",
+            fault=outcome.fault_class,
             code=outcome.fault_code,
             message=outcome.fault_message,
+            occurred_at=delivery.event.occurred_at,
+            events=tuple(event.subject for event in outcome.settlement.events),
         )

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from millstream.engine.trace import subject_of_this_attempt, trace_id
 from millstream.ports.tap import Tap
 
 _LOUD: Final = {
@@ -23,7 +24,18 @@ _LOUD: Final = {
     "door.refused": logging.INFO,
     "role.taken": logging.INFO,
     "worker.draining": logging.INFO,
+    "watch.crashed": logging.ERROR,
+    "watch.failed": logging.WARNING,
+    "alert.fired": logging.WARNING,
+    "alert.escalated": logging.WARNING,
+    "alert.resolved": logging.INFO,
 }
+
+_PERSONAL: Final = {
+    "delivery.settled": {"message"},  # may name a customer; `millstream deliveries show` has it
+    "crm.customer_similar": {"accounts"},
+}
+"""Facts that are left out of the log, because they may say who somebody is."""
 
 
 class LogTap:
@@ -35,12 +47,18 @@ class LogTap:
     def note(self, name: str, /, **facts: Any) -> None:
         """See Tap."""
         level = _LOUD.get(name, logging.DEBUG)
+        if name == "notification.ended" and facts.get("problem"):
+            level = logging.WARNING
         if name == "delivery.settled" and facts.get("code"):
             # What is tried again mends itself; what is held or dead waits for somebody.
             level = logging.INFO if facts.get("state") == "retrying" else logging.WARNING
         if not self._log.isEnabledFor(level):
             return
         bug = facts.pop("bug", None)
+        facts = {fact: value for fact, value in facts.items() if fact not in _PERSONAL.get(name, ())}
+        subject = facts.get("subject") or subject_of_this_attempt.get()
+        if subject is not None:
+            facts["trace"] = f"{trace_id(subject):032x}"
         line = msgspec.json.encode({"note": name, **facts}, enc_hook=str).decode()
         self._log.log(level, line, exc_info=bug)
 

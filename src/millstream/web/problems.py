@@ -14,21 +14,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from millstream.domain.errors import Failure, Retry
+from millstream.web.headers import SECURITY_HEADERS
 
 MEDIA_TYPE: Final = "application/problem+json"
 INSTANCE_LENGTH_MAX: Final = 200
 RETRY_AFTER_DEFAULT_S: Final = 5
 
 PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
+    "access.csrf": (403, "The request does not show that it is meant"),
+    "access.denied": (403, "This is not allowed to you"),
+    "access.foreign_origin": (403, "Another site sent this request"),
+    "access.insecure": (403, "The connection is not encrypted"),
+    "access.key_refused": (401, "The key is not good"),
+    "access.locked": (429, "Too many sign-ins failed"),
+    "access.openid_refused": (403, "The OpenID provider's answer signs nobody in"),
+    "access.password_weak": (422, "The password is not good enough"),
+    "access.refused": (409, "The change was refused"),
+    "access.setup_refused": (403, "The set-up link is not good"),
+    "access.sign_in_failed": (401, "Name or password is wrong"),
+    "access.unauthenticated": (401, "Nobody is signed in"),
+    "access.unknown": (404, "There is no such user or key"),
+    "action.refused": (409, "This cannot be done to it now"),
     "batch.too_large": (422, "Too many events in one request"),
     "body.incomplete": (400, "The body ended early"),
     "body.not_json": (400, "The body is not JSON"),
     "body.too_large": (413, "The body is too large"),
     "body.too_slow": (408, "The body came too slowly"),
+    "bulk.unknown": (404, "There is no such bulk action"),
     "challenge.invalid": (400, "The challenge cannot be answered"),
+    "connection.unknown": (404, "There is no such connection"),
     "content_encoding.unsupported": (415, "The body is compressed"),
     "content_type.unsupported": (415, "The content type is not accepted here"),
     "database.unreachable": (503, "The database does not answer"),
+    "delivery.unknown": (404, "There is no such delivery"),
     "door.busy": (429, "Too many requests at once"),
     "door.unknown": (404, "There is no such door"),
     "event.invalid": (422, "The event is not valid"),
@@ -36,7 +54,9 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "inbox.busy": (503, "The inbox cannot store events now"),
     "internal": (500, "Something failed on our side"),
     "method.not_allowed": (405, "The method is not allowed here"),
+    "order.unknown": (404, "There is no such order"),
     "path.unknown": (404, "There is nothing under this path"),
+    "payload.invalid": (422, "Nobody could read this payload"),
     "public_key.unavailable": (503, "The sender's public key cannot be read now"),
     "recipient.foreign": (401, "The event is meant for another recipient"),
     "request.invalid": (422, "The request is not valid"),
@@ -45,6 +65,7 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "signature.missing": (401, "The request is not signed"),
     "signature.stale": (401, "The signature is too old or from the future"),
     "validation_url.refused": (422, "The validation URL was not opened"),
+    "version.stale": (412, "It changed meanwhile"),
 }
 """Code -> status and title. docs/operate/doors.md explains each code; a test holds the two together."""
 
@@ -105,7 +126,8 @@ def problem_response(request: Request, problem: Problem) -> Response:
         code=problem.code,
         errors=problem.errors,
     )
-    headers = {"cache-control": "no-store", "x-content-type-options": "nosniff", **problem.headers}
+    # A crash is answered outside of the middleware that adds these everywhere else.
+    headers = {"cache-control": "no-store", **SECURITY_HEADERS, **problem.headers}
     return Response(msgspec.json.encode(details), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
 
 

@@ -1,0 +1,255 @@
+"""What counts as amiss: each rule looks at one reading and says what it finds true."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.engine.alerts.words import hour, many, money, span
+from millstream.ports.gauges import Queue, Reading
+from millstream.ports.notifier import Condition
+
+WORKERS: Final = "workers"
+SETTLES_S: Final = 30.0  # two looks: what one look finds may be a coincidence
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """What rules look at. `systems` names the connection behind a subscriber; `watching_since` is when this began."""
+
+    reading: Reading
+    slo: Slo
+    policy: AlertPolicy
+    systems: Mapping[str, str]
+    watching_since: datetime
+    worth: Mapping[str, Decimal] = {}
+    worth_unknown: int = 0
+
+    @property
+    def down(self) -> Mapping[str, datetime]:
+        """Connections whose breaker is open, and since when."""
+        return self.reading.breakers(silent_s=self.policy.worker_silent_s)
+
+    @property
+    def silent_s(self) -> float:
+        """How long no worker has been seen."""
+        seen = [heartbeat.seen_at for heartbeat in self.reading.heartbeats] or [self.watching_since]
+        return self.age_s(max(seen))
+
+    def cause_of(self, subscriber: str) -> str:
+        """What is behind it that a subscriber's work does not get done, as far as known: alerts are grouped by it."""
+        if self.silent_s > self.policy.worker_silent_s:
+            return WORKERS
+        system = self.systems.get(subscriber, subscriber)
+        return f"connection/{system}" if system in self.down else f"flow/{subscriber}"
+
+    def because(self, subscriber: str, otherwise: str) -> str:
+        """The cause in words."""
+        if self.silent_s > self.policy.worker_silent_s:
+            return f"no worker for {span(self.silent_s)}"
+        system = self.systems.get(subscriber, subscriber)
+        since = self.down.get(system)
+        return otherwise if since is None else f"{system} breaker open since {hour(since, self.policy.timezone)}"
+
+    def age_s(self, moment: datetime) -> float:
+        """Seconds since."""
+        return (self.reading.at - moment).total_seconds()
+
+    def queues(self, *states: str) -> dict[str, list[Queue]]:
+        """The queues in these states by subscriber."""
+        found: dict[str, list[Queue]] = {}
+        for queue in self.reading.queues:
+            if queue.state in states:
+                found.setdefault(queue.subscriber, []).append(queue)
+        return found
+
+
+Rule = Callable[[Sight], Iterator[Condition]]
+
+
+def orders_failing(sight: Sight) -> Iterator[Condition]:
+    """Too great a share of orders fails to reach the ERP."""
+    failing = sum(fault.orders for fault in sight.reading.faults)
+    tried = failing + sight.reading.reached.orders
+    if failing < max(sight.slo.failing_orders_min, 1) or 100 * failing < sight.slo.failing_orders_percent * tried:
+        return
+    oldest = min(fault.oldest_at for fault in sight.reading.faults)
+    main = max(sight.reading.faults, key=lambda fault: (fault.orders, fault.code))
+    worth = f", {money(sight.worth)}" if sight.worth else ""
+    worth += f" ({many(sight.worth_unknown, 'order')} of unknown worth)" if sight.worth_unknown else ""
+    share = 100 * failing / tried
+    yield Condition(
+        code="orders-failing",
+        scope="erp",
+        cause=sight.cause_of("erp"),
+        effect=f"{many(failing, 'order')}{worth}, wait up to {span(sight.age_s(oldest))}: "
+        f"{sight.because('erp', f'{main.code} on {main.orders} of them')}; "
+        f"{share:.0f} % of {tried} in {span(sight.slo.failing_orders_window_s)} do not reach the ERP; nothing lost",
+        urgent=True,
+    )
+
+
+def orders_slow(sight: Sight) -> Iterator[Condition]:
+    """Orders reach the ERP, but late."""
+    p95_s = sight.reading.reached.p95_s
+    if p95_s is not None and p95_s > sight.slo.placed_to_erp_s:
+        yield Condition(
+            code="orders-slow",
+            scope="erp",
+            cause=sight.cause_of("erp"),
+            effect=f"1 order in 20 takes {span(p95_s)} or more from the store into the ERP "
+            f"(agreed: {span(sight.slo.placed_to_erp_s)}; {many(sight.reading.reached.orders, 'order')} in "
+            f"{span(sight.slo.failing_orders_window_s)}); none is lost",
+            hold_s=60.0,
+        )
+
+
+def worker_silent(sight: Sight) -> Iterator[Condition]:
+    """Nobody works."""
+    if sight.silent_s <= sight.policy.worker_silent_s:
+        return
+    waiting = sum(queue.depth for queue in sight.reading.queues if queue.state in {"waiting", "running", "retrying"})
+    yield Condition(
+        code="worker-silent",
+        scope=WORKERS,
+        cause=WORKERS,
+        effect=f"Nothing is carried out, {many(waiting, 'item')} wait: no worker for {span(sight.silent_s)}; "
+        "what comes in is still kept where a door is open; nothing lost",
+        urgent=True,
+        hold_s=5.0,  # seen twice: a database that was away leaves old heartbeats for a moment
+    )
+
+
+def connection_down(sight: Sight) -> Iterator[Condition]:
+    """A system does not answer."""
+    for system, since in sorted(sight.down.items()):
+        if sight.age_s(since) < sight.policy.connection_down_s:
+            continue
+        behind = {name for name, named in sight.systems.items() if named == system}
+        waiting = sum(q.depth for q in sight.reading.queues if q.subscriber in behind and q.state != "held")
+        yield Condition(
+            code="connection-down",
+            scope=system,
+            cause=f"connection/{system}",
+            effect=f"{many(waiting, 'item')} wait for {system}: its breaker is open since "
+            f"{hour(since, sight.policy.timezone)} ({span(sight.age_s(since))}); nothing lost",
+            urgent=True,
+        )
+
+
+def canary_silent(sight: Sight) -> Iterator[Condition]:
+    """Orders come in by polling alone although a webhook should announce them."""
+    seen = sight.reading.announced
+    if seen is not None and seen.orders >= sight.policy.canary_orders_min and seen.announced == 0:
+        yield Condition(
+            code="canary-silent",
+            scope="store",
+            cause="subscription/store",
+            effect=f"Orders arrive later than they could: none of the last {seen.orders} was announced by the store's "
+            f"webhook in {span(sight.policy.canary_s)}; polling brought them all, nothing lost",
+            hold_s=SETTLES_S,
+        )
+
+
+def dead_letters(sight: Sight) -> Iterator[Condition]:
+    """Something was given up."""
+    for subscriber, queues in sorted(sight.queues("dead").items()):
+        depth = sum(queue.depth for queue in queues)
+        system = sight.systems.get(subscriber, subscriber)
+        yield Condition(
+            code="dead-letters",
+            scope=subscriber,
+            cause=f"dead/{subscriber}",
+            effect=f"{many(depth, 'item')} for {system} will not go on without you: attempts are used up; kept with "
+            "payload and reason",
+        )
+
+
+def backlog(sight: Sight) -> Iterator[Condition]:
+    """Work piles up, or something waits too long."""
+    for subscriber, queues in sorted(sight.queues("waiting", "running", "retrying").items()):
+        depth, oldest = sum(queue.depth for queue in queues), min(queue.oldest_at for queue in queues)
+        old = sight.age_s(oldest) > sight.slo.oldest_item_s
+        if not old and depth < sight.policy.backlog_depth:
+            continue
+        system = sight.systems.get(subscriber, subscriber)
+        reason = "more comes in than goes out" if depth >= sight.policy.backlog_depth else "it is tried again and again"
+        yield Condition(
+            code="backlog",
+            scope=subscriber,
+            cause=sight.cause_of(subscriber),
+            effect=f"{many(depth, 'item')} wait for {system}, up to {span(sight.age_s(oldest))}: "
+            f"{sight.because(subscriber, reason)}; nothing lost",
+            hold_s=SETTLES_S,
+        )
+
+
+def reviews_waiting(sight: Sight) -> Iterator[Condition]:
+    """A decision is overdue."""
+    for subscriber, queues in sorted(sight.queues("held").items()):
+        depth, oldest = sum(queue.depth for queue in queues), min(queue.changed_at for queue in queues)
+        if sight.age_s(oldest) > sight.slo.review_age_s:
+            system = sight.systems.get(subscriber, subscriber)
+            yield Condition(
+                code="reviews-waiting",
+                scope=subscriber,
+                cause=f"reviews/{subscriber}",
+                effect=f"{many(depth, 'item')} for {system} wait for a decision, the longest "
+                f"{span(sight.age_s(oldest))}; their lanes stand still until then",
+            )
+
+
+def flow_failing(sight: Sight) -> Iterator[Condition]:
+    """Too great a share of one flow fails."""
+    for flow in sight.reading.flows:
+        if flow.failing < sight.slo.failing_flow_min:
+            continue
+        if 100 * flow.failing >= sight.slo.failing_flow_percent * flow.deliveries:
+            system = sight.systems.get(flow.subscriber, flow.subscriber)
+            yield Condition(
+                code="flow-failing",
+                scope=f"{flow.type} to {flow.subscriber}",
+                cause=sight.cause_of(flow.subscriber),
+                effect=f"{flow.failing} of {flow.deliveries} {flow.type} of the last "
+                f"{span(sight.slo.failing_flow_window_s)} do not reach {system}: "
+                f"{sight.because(flow.subscriber, 'see millstream deliveries list')}; nothing lost",
+                hold_s=SETTLES_S,
+            )
+
+
+def promises_broken(sight: Sight) -> Iterator[Condition]:
+    """Too many orders left later than first promised."""
+    kept = sight.reading.kept
+    if kept is None or kept.shipped < max(sight.slo.promise_shipments_min, 1):
+        return
+    if 100 * kept.kept < sight.slo.promise_kept_percent * kept.shipped:
+        yield Condition(
+            code="promises-broken",
+            scope="promise",
+            cause="promise",
+            effect=f"{kept.shipped - kept.kept} of {many(kept.shipped, 'shipment')} in "
+            f"{sight.slo.promise_window_days} d left later than first promised "
+            f"({100 * kept.kept / kept.shipped:.0f} % kept, agreed: {sight.slo.promise_kept_percent:g} %)",
+        )
+
+
+RULES: Final[Mapping[str, Rule]] = {
+    "worker-silent": worker_silent,
+    "connection-down": connection_down,
+    "orders-failing": orders_failing,
+    "orders-slow": orders_slow,
+    "flow-failing": flow_failing,
+    "backlog": backlog,
+    "dead-letters": dead_letters,
+    "reviews-waiting": reviews_waiting,
+    "canary-silent": canary_silent,
+    "promises-broken": promises_broken,
+}
+"""Code -> rule, causes before their consequences: the first one that fires for a cause is the one people are told."""
+
+
+def conditions(sight: Sight) -> Sequence[Condition]:
+    """Everything that is true now."""
+    return [condition for rule in RULES.values() for condition in rule(sight)]

@@ -1,0 +1,258 @@
+"""Looks every few seconds, in one process at a time, and sees to it that people are told."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from time import perf_counter
+from typing import Any, Final
+
+import msgspec
+
+from millstream.domain.errors import Failure
+from millstream.domain.values import Money
+from millstream.engine.alerts.digest import digest_messages
+from millstream.engine.alerts.hours import digest_day
+from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.engine.alerts.life import leader_of, messages, must_escalate, not_seen, seen_again
+from millstream.engine.alerts.rules import Sight, conditions
+from millstream.ports.gauges import Gauges, Reading
+from millstream.ports.ledger import Schedule
+from millstream.ports.notifier import Alert, AlertBook, Condition, Notification, Notifier
+from millstream.ports.tap import Tap
+from millstream.ports.world import Clock
+
+TASK: Final = "alerts"
+SEND_EVERY_S: Final = 5.0
+SEND_AT_ONCE_MAX: Final = 8
+SEND_TRIES_MAX: Final = 5
+SEND_LEASE_S: Final = 60.0  # longer than a channel may take
+SEND_DELAY_S: Final = 15.0  # the first one; each one doubles
+WORTH_ORDERS_MAX: Final = 500  # orders whose money is summed up
+KEPT_EVERY_S: Final = 900.0
+CANARY_GRACE_S: Final = 60.0  # a webhook may be this late
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
+LOAD_SHARE: Final = 0.05  # of the database's time, at most, for the question that costs most
+
+Worth = Callable[[dict[str, Any]], Money | None]
+"""What an order.placed payload is worth; None if it cannot be read."""
+
+
+class Watch:
+    """One per process. The schedule makes sure that one of them looks; any of them sends what is due."""
+
+    def __init__(
+        self,
+        *,
+        book: AlertBook,
+        gauges: Gauges,
+        notifier: Notifier,
+        schedule: Schedule,
+        clock: Clock,
+        tap: Tap,
+        slo: Slo,
+        policy: AlertPolicy,
+        systems: Mapping[str, str],
+        worth: Worth,
+        announcing_store: str | None,
+    ) -> None:
+        self.book = book
+        self.gauges = gauges
+        self.notifier = notifier
+        self._schedule = schedule
+        self._clock = clock
+        self._tap = tap
+        self._slo = slo
+        self._policy = policy
+        self._systems = systems
+        self._worth = worth
+        self._store = announcing_store
+        self._flows_due = self._kept_due = NEVER  # not by the clock, which is not set by the database's yet
+        self._reading = Reading(at=NEVER)
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Looks and tells until stopped."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._repeat(self.look, self._policy.every_s))
+            group.create_task(self._repeat(self.send, SEND_EVERY_S))
+
+    def stop(self) -> None:
+        """Ends `run`."""
+        self._stopping.set()
+
+    async def _repeat(self, step: Callable[[], Any], every_s: float) -> None:
+        while not self._stopping.is_set():
+            try:
+                await step()
+            except Failure as failure:
+                self._tap.note("watch.failed", step=step.__name__, code=failure.code, message=failure.message)
+            except Exception as bug:  # noqa: BLE001 - who watches must not stop watching for a fault of ours
+                self._tap.note("watch.crashed", step=step.__name__, error=f"{type(bug).__name__}: {bug}", bug=bug)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), every_s)
+
+    # --- looking
+
+    async def look(self) -> bool:
+        """One look, if it is this process's turn; False if it is not."""
+        ours, cursor = await self._schedule.claim_task(TASK, every_s=self._policy.every_s)
+        if not ours:
+            return False
+        now = self._clock.now()
+        kept = cursor or {"since": now.isoformat()}
+        since = datetime.fromisoformat(kept["since"])
+        digest = await self._digest(kept.get("digest"), now=now)
+        sight = await self._see(now, since)
+        await self._record(conditions(sight), now=now)
+        await self._schedule.finish_task(
+            TASK, events=(), cursor={**kept, "digest": digest}, due_in_s=self._policy.every_s
+        )
+        await self.send()
+        return True
+
+    async def _see(self, now: datetime, since: datetime) -> Sight:
+        window_s = self._slo.failing_orders_window_s
+        reading = await self.gauges.standing(at=now, window_s=window_s)
+        before, self._reading = self._reading, reading
+        self._reading = reading = msgspec.structs.replace(
+            reading,
+            flows=await self._flows(now, before),
+            kept=await self._kept(now, before),
+            announced=None
+            if self._store is None
+            else await self.gauges.announced(
+                self._store,
+                since=now - timedelta(seconds=self._policy.canary_s),
+                until=now - timedelta(seconds=CANARY_GRACE_S),
+            ),
+        )
+        worth, unknown = await self._money(now, window_s) if reading.faults else ({}, 0)
+        return Sight(
+            reading=reading,
+            slo=self._slo,
+            policy=self._policy,
+            systems=self._systems,
+            watching_since=since,
+            worth=worth,
+            worth_unknown=unknown,
+        )
+
+    async def _flows(self, now: datetime, before: Reading) -> Any:
+        """Asked as often as it is cheap: where it takes long, more seldom."""
+        if now < self._flows_due:
+            return before.flows
+        asked = perf_counter()
+        found = await self.gauges.flows(at=now, window_s=self._slo.failing_flow_window_s)
+        self._flows_due = now + timedelta(seconds=(perf_counter() - asked) / LOAD_SHARE - self._policy.every_s)
+        return found
+
+    async def _kept(self, now: datetime, before: Reading) -> Any:
+        if now < self._kept_due:
+            return before.kept
+        self._kept_due = now + timedelta(seconds=KEPT_EVERY_S)
+        return await self.gauges.kept(since=now - timedelta(days=self._slo.promise_window_days))
+
+    async def _money(self, now: datetime, window_s: float) -> tuple[dict[str, Decimal], int]:
+        sums: dict[str, Decimal] = {}
+        payloads = await self.gauges.failing_orders(at=now, window_s=window_s, limit=WORTH_ORDERS_MAX)
+        failing = sum(fault.orders for fault in self._reading.faults)
+        unknown = max(failing - len(payloads), 0)
+        for payload in payloads:
+            worth = self._worth(payload)
+            if worth is None:
+                unknown += 1
+            else:
+                sums[worth.currency] = sums.get(worth.currency, Decimal(0)) + worth.amount
+        return sums, unknown
+
+    # --- keeping
+
+    async def _record(self, found: Sequence[Condition], *, now: datetime) -> None:
+        alerts = {(alert.code, alert.scope): alert for alert in await self.book.open_alerts()}
+        wanted = {(condition.code, condition.scope): condition for condition in found}
+        for key, condition in wanted.items():
+            alert = alerts.get(key) or await self.book.open(condition, now=now)
+            alerts[key] = await self._go_on(alert, condition, tuple(alerts.values()), now=now)
+        for key, alert in list(alerts.items()):
+            if key not in wanted:
+                alerts[key] = await self._let_go(alert, now=now)
+        for alert in alerts.values():
+            await self._tell_late(alert, tuple(alerts.values()), now=now)
+
+    async def _go_on(self, alert: Alert, condition: Condition, others: Sequence[Alert], *, now: datetime) -> Alert:
+        after = seen_again(alert, condition, now=now)
+        if after.state != "firing" or alert.state == "firing":
+            await self.book.change(after, now=now)
+            return after
+        leader = leader_of(after, others)
+        after = msgspec.structs.replace(after, told_with=leader.id if leader else None)
+        told = () if leader else messages(after, "fired", self.notifier.channels, self._policy, now=now)
+        await self.book.change(after, told, now=now)
+        self._tap.note("alert.fired", alert=after.id, code=after.code, scope=after.scope, effect=after.effect)
+        return after
+
+    async def _let_go(self, alert: Alert, *, now: datetime) -> Alert:
+        if alert.state == "pending":
+            await self.book.forget(alert)
+            return msgspec.structs.replace(alert, state="resolved")
+        after = not_seen(alert, self._policy, now=now)
+        if after.state == "resolved":
+            heard = {
+                each.channel
+                for each in await self.book.notifications(alert_id=alert.id)
+                if each.state == "sent" and each.channel in self.notifier.channels
+            }
+            await self.book.change(after, messages(after, "resolved", sorted(heard), self._policy, now=now), now=now)
+            self._tap.note("alert.resolved", alert=after.id, code=after.code, scope=after.scope)
+        return after
+
+    async def _tell_late(self, alert: Alert, others: Sequence[Alert], *, now: datetime) -> None:
+        """What hid behind an alert that is over; and what nobody took on in time."""
+        by_id = {other.id: other for other in others}
+        if alert.state == "firing" and alert.told_with is not None:
+            leader = by_id.get(alert.told_with)
+            if leader is None or leader.state == "resolved":
+                after = msgspec.structs.replace(alert, told_with=None)
+                told = messages(after, "fired", self.notifier.channels, self._policy, now=now)
+                await self.book.change(after, told, now=now)
+        elif must_escalate(alert, self._policy, now=now):
+            channels = [name for name in self._policy.escalate_to if name in self.notifier.channels]
+            also = [other for other in others if other.told_with == alert.id and other.state == "firing"]
+            after = msgspec.structs.replace(alert, escalated_at=now)
+            to = channels or self.notifier.channels
+            await self.book.change(after, messages(after, "escalated", to, self._policy, now=now, also=also), now=now)
+            self._tap.note("alert.escalated", alert=alert.id, code=alert.code, scope=alert.scope)
+
+    async def _digest(self, last: str | None, *, now: datetime) -> str | None:
+        """Once a day, at its hour; the day it begins on is left out."""
+        if self._policy.digest_at is None:
+            return last
+        day = digest_day(now, timezone=self._policy.timezone, at=self._policy.digest_at)
+        if last is not None and day > last:
+            figures = await self.book.day(since=now - timedelta(days=1))
+            still = [alert for alert in await self.book.open_alerts() if alert.state != "pending"]
+            reading = await self.gauges.standing(at=now, window_s=self._slo.failing_orders_window_s)
+            told = digest_messages(day, figures, still, reading, self.notifier.channels, now=now)
+            await self.book.post(told, now=now)
+        return day
+
+    # --- telling
+
+    async def send(self) -> int:
+        """Tells what is due; how many messages were taken."""
+        now = self._clock.now()
+        due = await self.book.claim_due(now=now, lease_s=SEND_LEASE_S, limit=SEND_AT_ONCE_MAX)
+        return sum(await asyncio.gather(*[self._send(each) for each in due]))
+
+    async def _send(self, each: Notification) -> bool:
+        problem = await self.notifier.tell(each.channel, title=each.title, body=each.body, urgent=each.urgent)
+        now = self._clock.now()
+        again_at = None
+        if problem is not None and each.tries < SEND_TRIES_MAX:
+            again_at = now + timedelta(seconds=SEND_DELAY_S * 2 ** (each.tries - 1))
+        await self.book.end(each.id, problem=problem, again_at=again_at, now=now)
+        state = "sent" if problem is None else "failed" if again_at is None else "retrying"
+        self._tap.note("notification.ended", channel=each.channel, state=state, occasion=each.occasion, problem=problem)
+        return problem is None

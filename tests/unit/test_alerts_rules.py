@@ -1,0 +1,188 @@
+"""What counts as amiss, how it is said, and the hours in which it is said."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millstream.engine.alerts.hours import digest_day, quiet_until, time_of_day
+from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.engine.alerts.rules import RULES, Sight, conditions
+from millstream.engine.alerts.words import money, span
+from millstream.ports.gauges import Announced, Fault, FlowShare, Heartbeat, Kept, Queue, Reached, Reading
+
+NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+
+
+def ago(**span):
+    return NOW - timedelta(**span)
+
+
+def sight(*, slo=None, policy=None, worth=None, breakers=None, seen_s=1, unknown=0, **reading):
+    heartbeat = Heartbeat(worker="w1", started_at=ago(hours=1), seen_at=ago(seconds=seen_s), breakers=breakers or {})
+    return Sight(
+        reading=Reading(at=NOW, heartbeats=(heartbeat,), **reading),
+        slo=slo or Slo(),
+        policy=policy or AlertPolicy(),
+        systems={"erp": "tryton", "store": "shop", "crm": "sales"},
+        watching_since=ago(hours=1),
+        worth=worth or {},
+        worth_unknown=unknown,
+    )
+
+
+def queue(state, depth=1, subscriber="erp", **age):
+    return Queue(subscriber=subscriber, state=state, depth=depth, oldest_at=ago(**age), changed_at=ago(**age))
+
+
+def found(sight):
+    return {condition.code: condition for condition in conditions(sight)}
+
+
+def test_nothing_amiss_nothing_said():
+    assert conditions(sight(queues=(queue("waiting", seconds=5),), reached=Reached(orders=50, p95_s=3.0))) == []
+
+
+def test_the_effect_comes_first_then_the_cause_then_that_nothing_is_lost():
+    seen = sight(
+        faults=(Fault(code="breaker.open", orders=37, oldest_at=ago(minutes=16)),),
+        reached=Reached(orders=100, p95_s=3.0),
+        worth={"EUR": Decimal(212_000)},
+        breakers={"tryton": ago(minutes=17)},
+    )
+    assert found(seen)["orders-failing"].effect == (
+        "37 orders, EUR 212 k, wait up to 16 min: tryton breaker open since 09:43; "
+        "27 % of 137 in 5 min do not reach the ERP; nothing lost"
+    )
+
+
+def test_orders_whose_money_nobody_can_read_are_said_to_be_so():
+    seen = sight(faults=(Fault(code="x", orders=2, oldest_at=ago(seconds=5)),), worth={"EUR": Decimal(10)}, unknown=1)
+    assert "EUR 10 (1 order of unknown worth)" in found(seen)["orders-failing"].effect
+
+
+@given(failing=st.integers(0, 50), reached=st.integers(0, 500), percent=st.sampled_from([1.0, 5.0, 50.0]))
+def test_the_share_decides_to_the_order(failing, reached, percent):
+    faults = (Fault(code="x", orders=failing, oldest_at=NOW),) if failing else ()
+    seen = sight(slo=Slo(failing_orders_percent=percent), faults=faults, reached=Reached(orders=reached, p95_s=1.0))
+    expected = failing > 0 and Decimal(failing) / (failing + reached) * 100 >= Decimal(percent)
+    assert ("orders-failing" in found(seen)) == expected
+
+
+def test_a_shop_may_ask_for_more_than_one_order_before_it_is_called():
+    seen = sight(slo=Slo(failing_orders_min=3), faults=(Fault(code="x", orders=2, oldest_at=NOW),))
+    assert "orders-failing" not in found(seen)
+
+
+def test_a_breaker_that_only_a_dead_worker_told_of_is_no_news():
+    assert "connection-down" in found(sight(breakers={"tryton": ago(minutes=5)}))
+    late = found(sight(breakers={"tryton": ago(minutes=5)}, seen_s=40))
+    assert set(late) == {"worker-silent"}
+
+
+def test_a_short_outage_is_no_alert():
+    assert found(sight(breakers={"tryton": ago(seconds=30)})) == {}
+
+
+def test_when_nobody_works_what_piles_up_has_that_cause():
+    seen = sight(queues=(queue("waiting", minutes=20),), seen_s=1200)
+    assert {condition.cause for condition in conditions(seen)} == {"workers"}
+    assert "no worker for 20 min" in found(seen)["backlog"].effect
+
+
+def test_a_flow_fails_by_share_and_count():
+    few = FlowShare(subscriber="crm", type="order.shipped", deliveries=10, failing=9)
+    many = FlowShare(subscriber="crm", type="order.shipped", deliveries=50, failing=10)
+    assert found(sight(flows=(few,))) == {}
+    assert found(sight(flows=(many,)))["flow-failing"].effect.startswith("10 of 50 order.shipped of the last 15 min")
+
+
+def test_a_backlog_is_deep_or_old():
+    assert found(sight(queues=(queue("waiting", 999, minutes=1),))) == {}
+    assert "more comes in than goes out" in found(sight(queues=(queue("waiting", 1000, minutes=1),)))["backlog"].effect
+    assert "backlog" in found(sight(queues=(queue("retrying", minutes=16),)))
+
+
+def test_promises_are_judged_once_there_are_enough_shipments():
+    assert found(sight(kept=Kept(shipped=19, kept=0))) == {}
+    assert found(sight(kept=Kept(shipped=20, kept=18))) == {}
+    assert "(85 % kept, agreed: 90 %)" in found(sight(kept=Kept(shipped=20, kept=17)))["promises-broken"].effect
+
+
+def test_late_orders_are_told():
+    assert "orders-slow" in found(sight(reached=Reached(orders=20, p95_s=61.0)))
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_every_alert_can_happen_and_leads_with_what_it_does(code):
+    worst = {
+        "faults": (Fault(code="x", orders=5, oldest_at=ago(hours=1)),),
+        "reached": Reached(orders=5, p95_s=900.0),
+        "flows": (FlowShare(subscriber="crm", type="order.shipped", deliveries=50, failing=40),),
+        "queues": tuple(queue(state, hours=5) for state in ("waiting", "dead", "held")),
+        "announced": Announced(orders=5, announced=0),
+        "kept": Kept(shipped=50, kept=1),
+    }
+    seen = found(sight(breakers={"tryton": ago(minutes=5)}, **worst)) | found(sight(seen_s=100, **worst))
+    assert seen[code].effect
+    assert not seen[code].effect.startswith(("Error", "Alert", "Warning"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (961, "16 min"), (7200, "2 h"), (200_000, "2 d")]
+)
+def test_durations_are_said_as_people_do(seconds, text):
+    assert span(seconds) == text
+
+
+def test_money_is_short():
+    sums = {"EUR": Decimal("212345.10"), "USD": Decimal("900.4"), "CHF": Decimal(1_250_000)}
+    assert money(sums) == "CHF 1.2 M + EUR 212 k + USD 900"
+
+
+BERLIN = {"timezone": "Europe/Berlin", "begins": "22:00", "ends": "06:30"}
+
+
+class TestQuietHours:
+    @pytest.mark.parametrize(
+        ("now", "ends"),
+        [
+            (datetime(2026, 11, 23, 20, 59, tzinfo=UTC), None),
+            (datetime(2026, 11, 23, 21, 0, tzinfo=UTC), datetime(2026, 11, 24, 5, 30, tzinfo=UTC)),
+            (datetime(2026, 11, 24, 5, 29, tzinfo=UTC), datetime(2026, 11, 24, 5, 30, tzinfo=UTC)),
+            (datetime(2026, 11, 24, 5, 30, tzinfo=UTC), None),
+            (datetime(2026, 3, 28, 22, 0, tzinfo=UTC), datetime(2026, 3, 29, 4, 30, tzinfo=UTC)),  # summer time begins
+            (datetime(2026, 10, 24, 21, 0, tzinfo=UTC), datetime(2026, 10, 25, 5, 30, tzinfo=UTC)),  # and ends
+        ],
+    )
+    def test_end_at_the_local_hour_also_over_midnight_and_the_change_of_clocks(self, now, ends):
+        assert quiet_until(now, **BERLIN) == ends
+
+    def test_may_lie_within_a_day(self):
+        noon = {"timezone": "UTC", "begins": "12:00", "ends": "13:00"}
+        assert quiet_until(datetime(2026, 1, 1, 12, 30, tzinfo=UTC), **noon) == datetime(2026, 1, 1, 13, tzinfo=UTC)
+        assert quiet_until(datetime(2026, 1, 1, 13, 0, tzinfo=UTC), **noon) is None
+
+    def test_without_hours_there_are_none(self):
+        assert quiet_until(NOW, timezone="UTC", begins=None, ends=None) is None
+
+    @given(
+        now=st.datetimes(min_value=datetime(2026, 1, 1), max_value=datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis wants it naive
+        begins=st.times(),
+        ends=st.times(),
+    )
+    def test_never_end_in_the_past_nor_more_than_a_day_and_an_hour_away(self, now, begins, ends):
+        until = quiet_until(now, timezone="Europe/Berlin", begins=f"{begins:%H:%M}", ends=f"{ends:%H:%M}")
+        assert until is None or timedelta(0) < until - now <= timedelta(hours=25)
+
+    def test_the_day_of_the_digest_begins_at_its_hour(self):
+        at = {"timezone": "Europe/Berlin", "at": "07:30"}
+        assert digest_day(datetime(2026, 11, 23, 6, 29, tzinfo=UTC), **at) == "2026-11-22"
+        assert digest_day(datetime(2026, 11, 23, 6, 30, tzinfo=UTC), **at) == "2026-11-23"
+
+    @pytest.mark.parametrize("text", ["7:30", "0730", "aa:bb", "24:00", ""])
+    def test_what_is_no_time_of_day_is_refused(self, text):
+        with pytest.raises(ValueError):
+            time_of_day(text)

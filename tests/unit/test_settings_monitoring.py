@@ -1,0 +1,59 @@
+"""The sections for monitoring refuse what would fail in the night."""
+
+import os
+
+import pytest
+
+from millstream.settings import SettingsError, read_settings
+
+SECRET = "a-secret-nobody-may-see"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("MILLSTREAM_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[alerts]\nquiet_from = "22:00"', "both quiet_from and quiet_until"),
+        ('[alerts]\nquiet_from = "22h"\nquiet_until = "06:00"', "alerts.quiet_from (MILLSTREAM_ALERTS__QUIET_FROM)"),
+        ('[alerts]\ndigest_at = "24:00"', "alerts.digest_at"),
+        ('[alerts]\ntimezone = "Europe/Atlantis"', "no such time zone"),
+        ('[alerts]\ntimezone = "../etc/passwd"', "no such time zone"),
+        ('[alerts]\nescalate_to = ["boss"]', "escalate_to names boss, and there is no such channel"),
+        ("[alerts]\nevery_s = 60", "alerts.every_s"),
+        ("[slo]\nfailing_orders_percent = 0", "slo.failing_orders_percent"),
+        ('[telemetry]\nmetrics = "token"', "metrics_token of 16 characters or more"),
+        (f'[telemetry]\nmetrics = "open"\nmetrics_token = "{SECRET}"', "telemetry.metrics"),
+        (f'[telemetry]\ntraces_url = "http://user:{SECRET}@collector.example"', "telemetry.traces_url"),
+    ],
+)
+def test_a_wrong_setting_is_refused_at_the_start_and_not_shown(text, told, folder):
+    (folder / "millstream.toml").write_text(text)
+    with pytest.raises(SettingsError) as refused:
+        read_settings()
+    assert told in str(refused.value)
+    assert SECRET not in str(refused.value)
+
+
+def test_channels_come_from_file_and_environment_and_are_secret(folder, monkeypatch):
+    (folder / "millstream.toml").write_text(f'[alerts.channels]\ndesk = "json://x/{SECRET}"\n')
+    monkeypatch.setenv("MILLSTREAM_ALERTS__CHANNELS__TEAM", f"slack://{SECRET}")
+    settings = read_settings()
+    assert settings.alerts.channels["desk"].get_secret_value() == f"json://x/{SECRET}"
+    assert settings.alerts.channels["team"].get_secret_value() == f"slack://{SECRET}"
+    assert SECRET not in repr(settings)
+
+
+def test_the_defaults_are_those_of_the_engine():
+    from millstream.engine.alerts.levels import AlertPolicy, Slo
+
+    settings = read_settings()
+    assert Slo(**settings.slo.model_dump()) == Slo()
+    given = settings.alerts.model_dump(exclude={"channels"})
+    assert AlertPolicy(**{**given, "escalate_to": given["escalate_to"] or ()}) == AlertPolicy()
