@@ -80,6 +80,19 @@ async def test_a_lost_answer_after_the_commit_leaves_one_order_and_one_set_of_li
     assert len(await org.records("OrderItem")) == 2
 
 
+async def test_a_part_of_the_call_that_fails_leaves_nothing_and_the_next_try_everything(org):
+    for seed in range(6):  # each part of the call meets the lock in its turn, as the dice fall
+        await org.sim("POST", "faults", {"seed": seed, "script": [{"kind": "partial_batch"}]})
+        with pytest.raises(Retry):
+            await org.crm.record_purchase(purchase(), key="k")
+        assert await org.records("Order") == []
+        assert await org.records("OrderItem") == []
+
+    await org.crm.record_purchase(purchase(), key="k")
+
+    assert len(await org.records("OrderItem")) == 2
+
+
 async def test_forty_lines_still_go_in_one_call(org):
     await org.crm.record_purchase(purchase(*(line(n) for n in range(40))), key="k")
 

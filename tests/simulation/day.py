@@ -4,6 +4,7 @@ Orders come in, shoppers change their minds, the plant packs and moves dates, ca
 then, processes die and people look at the desk. Then the faults stop and time passes until nothing moves any more.
 """
 
+import asyncio
 from datetime import timedelta
 from random import Random
 
@@ -12,16 +13,21 @@ from millstream.domain import events
 from millstream.domain.errors import Retry
 from millstream.domain.events import NewEvent
 from millstream.web.order_hint import order_hint
+from simulation.between import FlakyDatabase
+from simulation.factory import HOST
 from simulation.people import Desk
-from simulation.premises import FlakyDatabase, Premises
+from simulation.premises import POLL_ERP_S, POLL_STORE_S, Premises
+from simulation.trouble import Suffered
 from simulation.wishes import Shoppers
 
 DAY_S = 24 * 3600
-ORDERS = (40, 52)
+ORDERS = (20, 26)
 REST_STEPS_MAX = 2000
+POLLED_S = max(POLL_STORE_S, POLL_ERP_S) + 10  # long enough for every poll to be due again
+SEALS_MAX = 500
 WEATHER = {
     "calm": {},
-    "breeze": {"latency": 0.05, "429": 0.01, "500": 0.01, "503": 0.01, "timeout_after": 0.01},
+    "breeze": {"latency": 0.05, "429": 0.01, "500": 0.01, "503": 0.01, "timeout_after": 0.01, "partial_batch": 0.05},
     "storm": {
         "latency": 0.05,
         "429": 0.02,
@@ -32,20 +38,11 @@ WEATHER = {
         "timeout_before": 0.03,
         "timeout_after": 0.05,
         "reset": 0.02,
-    },
-}
-ERP_WEATHER = {
-    "calm": {},
-    "breeze": {"retry_before": 0.02, "unknown_after": 0.02, "conflict": 0.01},
-    "storm": {
-        "retry_before": 0.05,
-        "unknown_before": 0.04,
-        "conflict": 0.02,
-        "retry_after": 0.05,
-        "unknown_after": 0.06,
+        "partial_batch": 0.15,
     },
 }
 DATABASE_WEATHER = {"calm": 0.0, "breeze": 0.005, "storm": 0.02}
+NETWORK_WEATHER = {"calm": 0.0, "breeze": 0.01, "storm": 0.05}  # calls delivered twice
 
 
 class VirtualDay:
@@ -55,8 +52,10 @@ class VirtualDay:
         self.seed = seed
         self.faults = faults
         self.dice = Random(f"day {seed}")
-        self.database = FlakyDatabase(database.url, seed)
-        self.house = Premises(self.database, seed)
+        self.suffered = Suffered()
+        self.database = FlakyDatabase(database.url, seed, self.suffered)
+        self.house = Premises(self.database, seed, self.suffered, faults=faults)
+        self.factory = self.house.factory
         self.house.journal.verbose = verbose
         self.clock = self.house.world.clock
         self.began = self.clock.now()
@@ -64,6 +63,7 @@ class VirtualDay:
         self.desk = Desk(self.house, self.tell)
         self.verbose = verbose
         self.hints: list[tuple[float, NewEvent]] = []
+        self.newest_hint: dict[str, str] = {}  # what was last told of each order
         self.reports: list[tuple[float, NewEvent]] = []
         self.carried: list[dict[str, str]] = []  # which order each report means, and under which number it is a fact
         self.crashes = 0
@@ -109,15 +109,16 @@ class VirtualDay:
             moves = dice.choice((0, 0, 0, 0, 0, 1, 2))
             plan += [(at + dice.expovariate(1 / 2500), "move_house", (number,)) for _ in range(moves)]
             plan.append((at + dice.uniform(300, 7200), "pay", (number,)))
-        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(38)]
+        plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(26)]
+        plan += [(dice.uniform(600, DAY_S), "stock_move", ()) for _ in range(24)]
         plan += [(DAY_S * (n + 1) / 6, "desk_hour", ()) for n in range(5)]
         if self.faults:
             plan += [(dice.uniform(0, DAY_S), "weather", ()) for _ in range(10)]
-            plan += [(dice.uniform(0, DAY_S), "freeze", ()) for _ in range(8)]
+            placed = [second for second, deed, _ in plan if deed == "order"]
+            plan += [(dice.choice(placed) + 1, "freeze", ()) for _ in range(8)]
             plan += [(dice.uniform(0, DAY_S), "end_sessions", ()) for _ in range(4)]
             plan += [(dice.uniform(0, DAY_S), "lock_rows", ()) for _ in range(4)]
-            plan += [(dice.uniform(0, DAY_S), "credit_stop", ()) for _ in range(2)]
-            for deed, length_s in (("crm_outage", 3600), ("erp_outage", 1200)):
+            for deed, length_s in (("crm_outage", 3600), ("erp_outage", 1200), ("credit_stop", 1800)):
                 at = dice.uniform(0, DAY_S * 0.9)
                 plan += [(at, deed, (True,)), (at + length_s, deed, (False,))]
         return sorted(plan, key=lambda entry: entry[0])
@@ -128,7 +129,7 @@ class VirtualDay:
         while self.clock.now() < until:
             due = await self.next_due()
             step = (due - self.clock.now()).total_seconds() if due else DAY_S
-            step = max(step, self.dice.choice((1, 10, 60, 400)))
+            step = max(step, self.dice.choice((1, 30, 200, 900)))
             self.clock.advance(min(step, max((until - self.clock.now()).total_seconds(), 0.1)))
             await self.turn()
 
@@ -140,8 +141,9 @@ class VirtualDay:
             for _ in range(await self.house.take_turns_at_once()):
                 self.bury()
             return
+        polls = self.house.time_to_poll()
         for process in self.dice.sample(self.house.processes, self.dice.choice((1, 1, 1, 2))):
-            if not await self.house.take_turn(process):
+            if not await self.house.take_turn(process, polls=polls):
                 self.bury()
 
     def start_process(self) -> None:
@@ -151,6 +153,7 @@ class VirtualDay:
     def bury(self) -> None:
         """A process died: another one starts."""
         self.crashes += 1
+        self.suffered.note("crash")
         self.tell("died", f"process {self.house.runs}")
         self.start_process()
 
@@ -172,31 +175,41 @@ class VirtualDay:
             if due is not None:
                 self.clock.advance(max((due - self.clock.now()).total_seconds(), 1))
             else:
-                self.clock.advance(60)
+                self.clock.advance(POLLED_S)
             await self.turn()
             if await self.next_due() is None:
                 # twice: what the store's own clock put into the same second is met by the next poll
-                self.clock.advance(60)
+                self.clock.advance(POLLED_S)
                 await self.turn()
                 if await self.next_due() is None and not await self.desk.visit():
                     break
         else:
             raise AssertionError("never comes to rest")
-        while await self.house.hub.audit.seal():
-            pass
+        await self.seal()
         self.woken = await self.house.hub.ledger.wake_sleeping_lanes()
+
+    async def seal(self) -> None:
+        """What other databases of the same server are about keeps rows open for a moment, so not at the first try."""
+        audit = self.house.hub.audit
+        for _ in range(SEALS_MAX):
+            await audit.seal()
+            if not (await audit.verify()).unsealed:
+                return
+            await asyncio.sleep(0.02)
 
     async def clear_sky(self) -> None:
         """No fault any more, in any system."""
         self.faults = False
         self.database.rate = 0.0
-        self.house.erp.rates = {}
-        self.house.erp.down = False
+        self.house.transport.rate_of_twice = 0.0
         for process in self.house.processes:
             process.tap.armed = False
-        for host in ("shop", "localhost"):
+        for host, faults in self.house.faults.items():
+            self.suffered.note_of_system(faults.counts)
             await self.house.sim(host, "DELETE", "faults")
         await self.house.sim("localhost", "POST", "outage", {"on": False})
+        await self.house.sim(HOST, "POST", "outage", {"on": False})
+        await self.factory.stop_credit(False)
 
     # --- shoppers
 
@@ -220,19 +233,13 @@ class VirtualDay:
 
     async def plant_shift(self) -> None:
         """Some orders are packed, some parcels leave, some dates move, seldom one is dropped."""
-        works = self.house.erp
-        for key in works.open_orders():
-            throw = self.dice.random()
-            if throw < 0.25:
-                works.pack(key, whole=self.dice.random() < 0.6)
-            elif throw < 0.31:
-                works.move_dates(key)
-            elif throw < 0.32 and await self.house.value("select 1 from sales_order where order_key = $1", key):
-                works.drop(key)
-        for key, shipment in works.waiting_shipments():
-            if self.dice.random() < 0.5:
-                for tracking in works.send(key, shipment):
-                    self.carry(key, tracking)
+        for key, parcels in await self.factory.shift():
+            for tracking in parcels:
+                self.carry(key, tracking)
+
+    async def stock_move(self) -> None:
+        """Goods come in, are thrown away, change places."""
+        await self.factory.stock_move()
 
     def carry(self, key: str, tracking: str) -> None:
         """A carrier reports the parcel, sooner than our feed or hours later, once or several times."""
@@ -243,7 +250,7 @@ class VirtualDay:
         at = now + dice.choice((0.0, 1.0, dice.uniform(10, 300), dice.uniform(3600, 20000)))
         number = {"tracking_number": tracking}
         if dice.random() < 0.15:
-            number = {"order_number": self.house.erp.orders[key]["order"].number}
+            number = {"order_number": key.rpartition("-")[2]}
         self.carried.append({"key": key, "number": number.get("tracking_number", "order")})
         for copy in range(dice.choice((1, 1, 1, 2))):
             same_id = dice.random() < 0.5
@@ -271,7 +278,8 @@ class VirtualDay:
         if not what.startswith("order"):
             return
         throw = self.dice.random()
-        if throw < 0.6:
+        if throw < 0.5:
+            self.suffered.note("webhook_lost")
             return
         now = (self.clock.now() - self.began).total_seconds()
         hint = order_hint(
@@ -281,8 +289,10 @@ class VirtualDay:
             updated_at=order["updated_at"],
             occurred_at=self.clock.now(),
         )
-        late = self.dice.uniform(0, 900) if throw < 0.75 else 0.0
+        late = self.dice.uniform(0, 5000) if throw < 0.75 else 0.0
         copies = 2 if throw > 0.9 else 1
+        self.suffered.note("webhook_late", late > 0)
+        self.suffered.note("webhook_duplicate", copies - 1)
         self.hints += [(now + late, hint)] * copies
 
     async def arrive(self, queue: list[tuple[float, NewEvent]]) -> None:
@@ -292,6 +302,7 @@ class VirtualDay:
         queue[:] = [entry for entry in queue if entry[0] > now]
         self.dice.shuffle(due)
         for _, event in due:
+            self.watch(event)
             door = self.dice.choice(self.house.processes)
             try:
                 await door.hub.ledger.accept([event])
@@ -302,47 +313,71 @@ class VirtualDay:
                 self.house.processes.remove(door)
                 self.bury()
 
+    def watch(self, event: NewEvent) -> None:
+        """Counts hints that come too late to be true, or after a later one."""
+        order = self.house.store_app.shop.orders.get(int(event.data.get("store_order_id") or 0))
+        if order is None:
+            return
+        told, known = str(event.data["updated_at"]), self.newest_hint.get(event.subject, "")
+        self.suffered.note("webhook_stale", told != order["updated_at"])
+        self.suffered.note("webhook_reorder", told < known)
+        self.newest_hint[event.subject] = max(told, known)
+
     # --- trouble
 
     async def weather(self) -> None:
         """How often calls fail from now on."""
-        kinds = [self.dice.choice(sorted(WEATHER)) for _ in range(4)]
+        kinds = [self.dice.choice(sorted(WEATHER)) for _ in range(5)]
         self.tell("weather is", *kinds)
-        for host, kind in zip(("shop", "localhost"), kinds, strict=False):
+        for (host, faults), kind in zip(self.house.faults.items(), kinds, strict=False):
+            self.suffered.note_of_system(faults.counts)
             plan = {"seed": self.dice.random(), "rate": WEATHER[kind], "latency_s": 3}
             await self.house.sim(host, "POST", "faults", plan)
-        self.house.erp.rates = ERP_WEATHER[kinds[2]]
-        self.database.rate = DATABASE_WEATHER[kinds[3]]
+        self.house.transport.rate_of_twice = NETWORK_WEATHER[kinds[3]]
+        self.database.rate = DATABASE_WEATHER[kinds[4]]
 
     async def freeze(self) -> None:
         """One process stands still with work in hand."""
-        frozen, other = self.dice.sample(self.house.processes, 2)
         await self.arrive(self.hints)
+        frozen, other = self.dice.sample(self.house.processes, 2)
+        self.clock.advance(POLLED_S)
+        await self.house.look(other)
+        if other not in self.house.processes:
+            self.bury()
+            other = self.house.processes[-1]
         await self.house.freeze(frozen, other)
         while len(self.house.processes) < 2:
             self.bury()
 
     async def end_sessions(self) -> None:
-        """The CRM's administrator ends every session."""
+        """Administrators end every session, in the CRM and in the ERP."""
+        self.suffered.note("sessions_ended", 2)
         await self.house.sim("localhost", "DELETE", "sessions")
+        await self.house.sim(HOST, "POST", "sessions", {"tokens": self.dice.random() < 0.5})
 
     async def lock_rows(self) -> None:
-        """Somebody in the CRM has a row open."""
-        kind = self.dice.choice(("Account", "Order"))
+        """Somebody has a record open, in the CRM or in the ERP."""
+        self.suffered.note("locked")
+        kind = self.dice.choice(("Account", "Order", "ERP"))
+        if kind == "ERP":
+            await self.house.sim(HOST, "POST", "locks", {"order": "*", "times": self.dice.randint(1, 3)})
+            return
         await self.house.sim("localhost", "POST", "locks", {"object": kind, "times": self.dice.randint(1, 3)})
 
-    async def credit_stop(self) -> None:
-        """The next order of the store will be refused by the ERP until a person there acts."""
-        serial = self.house.store_app.shop.counters["increment/1"] + 1
-        self.house.erp.out_of_credit.add(f"shop-1-{serial:09d}")
+    async def credit_stop(self, on: bool) -> None:
+        """Half an hour in which the ERP lets nobody buy; what it refused waits until a person there acts."""
+        self.suffered.note("credit_stop", on)
+        await self.factory.stop_credit(on)
 
     async def crm_outage(self, on: bool) -> None:
         """An hour of maintenance."""
+        self.suffered.note("crm_outage", on)
         await self.house.sim("localhost", "POST", "outage", {"on": on})
 
     async def erp_outage(self, on: bool) -> None:
         """Twenty minutes without an ERP."""
-        self.house.erp.down = on
+        self.suffered.note("erp_outage", on)
+        await self.house.sim(HOST, "POST", "outage", {"on": on})
 
     async def desk_hour(self) -> None:
         """People look at what waits for them."""

@@ -56,12 +56,14 @@ class Desk:
             case "customer.unknown":
                 await self._introduce(row)
             case "credit.limit_exceeded":
-                self.house.erp.out_of_credit.discard(row.subject)
+                await self.house.factory.release_credit(row.subject)
             case "sku.unknown" if self._cancelled(row.subject):
                 answer = "retry"
             case "order.too_late" if row.event_type == "order.cancelled":
                 answer = "leave"
             case "commerce.refused" if row.event_type == "order.shipped" and self._cancelled(row.subject):
+                answer = "discard"
+            case "order.not_booked" | "order.not_found" if await self._left_alone(self._key_meant(row)):
                 answer = "discard"
             case code if row.state == "dead" and code != "purchase.not_recorded":
                 answer = "retry"
@@ -85,6 +87,18 @@ class Desk:
             except Problem:  # somebody has the table open
                 continue
             return
+
+    def _key_meant(self, row) -> str:
+        """The order a fact or a carrier's report is about."""
+        factory = self.house.factory
+        return factory.key_of_parcel(row.subject) or factory.key_of_number(row.subject) or row.subject
+
+    async def _left_alone(self, order_key: str) -> bool:
+        """Cancelled in the store before the hub had an answer, and too late in the ERP: made, and never booked.
+
+        People decided about it when they met the cancellation in review.
+        """
+        return self._cancelled(order_key) and not await self.house.is_booked(order_key)
 
     def _cancelled(self, order_key: str) -> bool:
         orders = self.house.store_app.shop.orders.values()

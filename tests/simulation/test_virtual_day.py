@@ -1,58 +1,85 @@
 """Virtual days, each decided by its seed; and proof that the checkers would have noticed.
 
-A failing day is lived again, out loud, with `cd tests && python -m simulation.run --seed N`.
+A failing day is lived again, out loud, with `make simulate SEED=N`.
 """
 
+import asyncio
+import os
 import pickle
+import sys
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from simulation.checkers import CHECKERS, TOLD_DATE, complaints, key_of
-from simulation.day import VirtualDay
-from simulation.evidence import gather
+from simulation.checkers import CHECKERS, TOLD_DATE, complaints
+from simulation.factory import DEEDS
+from simulation.life import lived
+from simulation.reading import key_of
+from simulation.trouble import KINDS
 
-SEEDS = range(1, 31)
-TWICE = 5  # the seed that is lived two times
-JUDGED = 3  # the seed whose remains are tampered with
+SEEDS = range(1, 101)
+BLOCK = 10  # seeds of one test; each kind of trouble happens in every block
+BLOCKS = [SEEDS[start : start + BLOCK] for start in range(0, len(SEEDS), BLOCK)]
+TWICE = (5, 12)  # the seeds that are lived several times
+JUDGED = 45  # the seed whose remains are tampered with
 
 
-async def lived(seed, database):
-    day = VirtualDay(seed, database)
+@pytest.mark.parametrize("seeds", BLOCKS, ids=lambda seeds: f"{seeds[0]}-{seeds[-1]}")
+async def test_a_day_of_faults_loses_doubles_and_disorders_nothing(seeds, database):
+    found, suffered, deeds = [], Counter(), Counter()
+    for seed in seeds:
+        day, evidence = await lived(seed, database)
+        found += [f"make simulate SEED={seed}: {complaint}" for complaint in complaints(evidence)]
+        suffered.update(evidence.suffered)
+        assert day.crashes >= 1
+        assert len(evidence.store) >= 20
+        assert len(evidence.crm["Order"]) >= 8
+        deeds.update(day.factory.deeds)
+    assert not found, "\n".join(found)
+    assert [kind for kind in KINDS if not suffered[kind]] == [], "these never happened"
+    assert [deed for deed in DEEDS if not deeds[deed]] == [], "nobody in the plant ever did these"
+
+
+@pytest.mark.parametrize("seed", TWICE)
+async def test_a_seed_decides_everything(seed, database):
+    _, first = await lived(seed, database)
+    _, second = await lived(seed, database)
+    assert first.differences(second) == []
+    assert first.suffered == second.suffered
+
+
+async def test_another_process_lives_the_same_day_whatever_its_hashes_and_its_load(database, postgres):
+    _, evidence = await lived(TWICE[0], database)
+    spinners = [await _python("while True: pass")]
     try:
-        await day.live()
-    except BaseException:
-        print(f"\nseed {seed} did not reach its evening: cd tests && python -m simulation.run --seed {seed}")
-        raise
-    return day, await gather(day, database)
+        others = [await _live_elsewhere(TWICE[0], postgres, hash_seed) for hash_seed in ("1", "2")]
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            await spinner.wait()
+    assert others == [evidence.digest()] * 2
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-async def test_a_day_of_faults_loses_doubles_and_disorders_nothing(seed, database):
-    day, evidence = await lived(seed, database)
-    found = complaints(evidence)
-    assert not found, "\n".join([f"cd tests && python -m simulation.run --seed {seed}", *found])
-    assert day.crashes >= 1
-    assert len(evidence.store) >= 40
-    assert len(evidence.crm["Order"]) >= 15
-
-
-async def test_a_seed_decides_everything(postgres, database):
-    first = await _history(TWICE, database)
-    async with database.connection() as connection:
-        tables = "event, delivery, attempt, call, schedule, link, sales_order, order_line, promise, order_alias, audit"
-        await connection.execute(f"truncate {tables}, audit_seal restart identity")
-    assert await _history(TWICE, database) == first
-
-
-async def _history(seed, database):
-    _, evidence = await lived(seed, database)
-    return (
-        [(row["type"], row["source_id"], row["received_at"]) for row in evidence.events],
-        [(row["id"], row["lane"], row["state"], row["tries"]) for row in evidence.deliveries],
-        [(row["delivery_id"], row["n"], row["ended_at"], row["outcome"], row["code"]) for row in evidence.attempts],
+async def _live_elsewhere(seed, postgres, hash_seed):
+    """The digest of the day as `simulation.run` prints it."""
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "MILLSTREAM_TEST_DATABASE_URL": postgres}
+    arguments = ("-m", "simulation.run", "--seed", str(seed), "--digest")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *arguments,
+        env=environment,
+        cwd=Path(__file__).parents[1],
+        stdout=asyncio.subprocess.PIPE,
     )
+    told, _ = await process.communicate()
+    return told.decode().split()[-1]
+
+
+async def _python(program):
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", program)
 
 
 # --- who judges the judges
@@ -214,6 +241,80 @@ def _neighbours(evidence):
     raise AssertionError("no lane holds two deliveries")
 
 
+def confirm_more_than_there_is(evidence):
+    evidence.stock["VALVE-050"]["claimed"] += 1000
+
+
+def promise_too_much_for_a_moment(evidence):
+    evidence.oversold.append("12:00:00 VALVE-050: 3 confirmed, 2 there or coming")
+
+
+def reserve_in_the_books_alone(evidence):
+    key = next(key for key in _untouched(evidence) if set(evidence.erp[key]["reserved"].values()) != {None})
+    line = next(one for one in evidence.booked[key]["acknowledgement"]["lines"] if one["reserved"])
+    line["reserved"]["amount"] = str(Decimal(line["reserved"]["amount"]) + 1)
+
+
+def lose_a_pallet(evidence):
+    evidence.stock["GASKET-10"]["places"]["1010"]["on_hand"] -= 1
+
+
+def scrap_without_a_paper(evidence):
+    del evidence.movements[next(n for n, one in enumerate(evidence.movements) if one["GoodsMovementType"] == "551")]
+
+
+def let_goods_leave_without_a_delivery_note(evidence):
+    evidence.erp[_shipped(evidence)]["shipments"].pop()
+
+
+def deliver_more_than_was_ordered(evidence):
+    shipment = evidence.erp[_shipped(evidence)]["shipments"][0]
+    shipment["lines"][next(iter(shipment["lines"]))] += 100
+
+
+def charge_another_total_in_the_erp(evidence):
+    evidence.erp[next(iter(_standing(evidence)))]["charged"] += Decimal("0.01")
+
+
+def leave_an_order_on_hold(evidence):
+    evidence.erp[_shipped(evidence)]["released"] = False
+
+
+def forget_the_number_in_the_crm(evidence):
+    evidence.crm["Order"][0]["ERP_Order_Number__c"] = None
+
+
+def show_another_date_in_the_crm(evidence):
+    dated = {key for key in _untouched(evidence) if evidence.erp[key]["date"]}
+    row = next(one for one in evidence.crm["Order"] if one["Hub_Order_Id__c"] in dated)
+    row["Expected_Ship_Date__c"] = "2030-04-01"
+
+
+def show_another_currency_in_the_store(evidence):
+    _store_order(evidence, _shipped(evidence))["order"]["order_currency_code"] = "CHF"
+
+
+def show_another_total_in_the_crm(evidence):
+    evidence.crm["Order"][0]["Order_Total__c"] += Decimal("0.01")
+
+
+def lose_a_piece_in_the_crm(evidence):
+    evidence.crm["OrderItem"][0]["Quantity"] += 1
+
+
+def show_another_parcel_in_the_store(evidence):
+    _store_order(evidence, _shipped(evidence))["shipments"][0]["tracks"][0]["track_number"] = "1Z-somebody-elses"
+
+
+def cancel_in_the_erp_alone(evidence):
+    evidence.erp[_untouched(evidence)[0]]["state"] = "cancelled"
+
+
+def _untouched(evidence):
+    """Orders that stand, are booked, and of which nothing was packed yet."""
+    return [key for key in _standing(evidence) if key in evidence.booked and not evidence.erp[key]["shipments"]]
+
+
 TAMPERED = {
     lose_an_order: "no_order_is_lost",
     make_an_order_twice: "no_order_is_made_twice",
@@ -242,6 +343,22 @@ TAMPERED = {
     break_a_chain: "the_story_hangs_together",
     lose_a_report: "every_report_is_settled",
     alter_the_trail: "the_trail_is_unbroken",
+    confirm_more_than_there_is: "no_oversell",
+    promise_too_much_for_a_moment: "no_oversell",
+    reserve_in_the_books_alone: "no_oversell",
+    lose_a_pallet: "goods_are_conserved",
+    scrap_without_a_paper: "goods_are_conserved",
+    let_goods_leave_without_a_delivery_note: "goods_are_conserved",
+    deliver_more_than_was_ordered: "goods_are_conserved",
+    charge_another_total_in_the_erp: "lines_and_money_are_conserved",
+    leave_an_order_on_hold: "no_order_is_lost",
+    forget_the_number_in_the_crm: "three_systems_agree",
+    show_another_date_in_the_crm: "three_systems_agree",
+    show_another_currency_in_the_store: "three_systems_agree",
+    show_another_total_in_the_crm: "three_systems_agree",
+    lose_a_piece_in_the_crm: "three_systems_agree",
+    show_another_parcel_in_the_store: "three_systems_agree",
+    cancel_in_the_erp_alone: "three_systems_agree",
 }
 
 

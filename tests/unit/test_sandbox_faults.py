@@ -73,11 +73,20 @@ async def test_every_kind_of_fault_happens_and_is_counted():
             with pytest.raises(TransportError, match=kind):
                 await send(transport, f"/{kind}")
         else:
-            await send(transport, f"/{kind}")
+            await send(transport, "/composite" if kind == "partial_batch" else f"/{kind}")
     counts = (await send(transport, "/_sim/faults")).json()["counts"]
     assert counts == dict.fromkeys(REQUEST_KINDS, 1)
-    assert app.seen == ["/latency", "/timeout_after"]
+    assert app.seen == ["/latency", "/timeout_after", "/composite"]
     assert len(slept.seconds) == 1
+
+
+async def test_only_a_call_that_carries_several_can_fail_in_part():
+    _, _, transport = sandbox()
+    plan = {"rate": {"partial_batch": 1.0}, "script": [{"kind": "partial_batch"}]}
+    await send(transport, "/_sim/faults", "POST", plan)
+    for path in ("/orders", "/composite/sobjects", "/sap/$batch", "/services/composite"):
+        await send(transport, path)
+    assert (await send(transport, "/_sim/faults")).json()["counts"] == {"partial_batch": 2}
 
 
 async def test_a_request_timed_out_after_acceptance_was_carried_out():

@@ -9,7 +9,8 @@ patterns; `script` is a list of `{"kind": ..., "match": "POST */ship", "times": 
 
 Kinds: latency; 429 (with Retry-After), 500 (plain text), 503 (JSON), 503_html; refused (no connection: the client knows
 that nothing was sent); timeout_before and timeout_after (no answer; only after the latter was it carried out); reset;
-for webhooks drop, duplicate, reorder (kept back until the next one went).
+partial_batch (of a call that carries several one part fails, and what hangs on it; meant for such calls only); for
+webhooks drop, duplicate, reorder (kept back until the next one went).
 """
 
 import asyncio
@@ -27,8 +28,12 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Sleep = Callable[[float], Awaitable[None]]
 
-REQUEST_KINDS = ("latency", "429", "500", "503", "503_html", "refused", "timeout_before", "timeout_after", "reset")
+REQUEST_KINDS = (
+    "latency", "429", "500", "503", "503_html", "refused", "timeout_before", "timeout_after", "reset", "partial_batch",
+)  # fmt: skip
 WEBHOOK_KINDS = ("drop", "duplicate", "reorder")
+BATCHES = ("*/$batch", "*/composite")  # calls that carry several
+SPOILED = "sandbox.spoiled"  # in the scope of such a call: a number that tells which part fails
 LATENCY_MAX_S = 5.0
 RETRY_AFTER_S = 3
 
@@ -95,6 +100,10 @@ class Faults:
         """How long one slow request takes."""
         return self._request_dice.uniform(0.05, self.latency_s)
 
+    def part(self) -> int:
+        """Which part of a call that carries several fails: to be taken modulo their number."""
+        return self._request_dice.randrange(1 << 16)
+
     def deal(self, message: Any, operation: str = "WEBHOOK") -> list[Any]:
         """The messages to send now in place of this one: none (lost or kept back), one, or several."""
         kind = self._scripted(operation, WEBHOOK_KINDS) or self._thrown(operation, WEBHOOK_KINDS, self._webhook_dice)
@@ -119,7 +128,11 @@ class Faults:
 
     def _scripted(self, operation: str, kinds: tuple[str, ...]) -> str | None:
         for index, step in enumerate(self.script):
-            if step["kind"] in kinds and fnmatchcase(operation, step.get("match", "*")):
+            if (
+                step["kind"] in kinds
+                and _fits(step["kind"], operation)
+                and fnmatchcase(operation, step.get("match", "*"))
+            ):
                 step["times"] = step.get("times", 1) - 1
                 if step["times"] <= 0:
                     del self.script[index]
@@ -127,7 +140,7 @@ class Faults:
         return None
 
     def _thrown(self, operation: str, kinds: tuple[str, ...], dice: Random) -> str | None:
-        chances = [(kind, self.rate[kind]) for kind in kinds if self.rate.get(kind)]
+        chances = [(kind, self.rate[kind]) for kind in kinds if self.rate.get(kind) and _fits(kind, operation)]
         if not chances:
             return None
         limited = kinds is REQUEST_KINDS and self.operations
@@ -172,6 +185,8 @@ class FaultMiddleware:
                 await self._lose(kind, receive, send)
             case "reset" | "refused":
                 await self._cut(kind, receive, send)
+            case "partial_batch":
+                await self.app({**scope, SPOILED: self.faults.part()}, receive, send)
             case _:
                 await _answer(send, *self._refusal(kind))
 
@@ -208,6 +223,10 @@ class FaultMiddleware:
             self.faults.clear()
         answer |= {"counts": dict(self.faults.counts), "rate": self.faults.rate, "script": self.faults.script}
         await _answer(send, status, json.dumps(answer).encode(), {"content-type": "application/json"})
+
+
+def _fits(kind: str, operation: str) -> bool:
+    return kind != "partial_batch" or any(fnmatchcase(operation, pattern) for pattern in BATCHES)
 
 
 def _abort(send: Send) -> bool:

@@ -36,14 +36,14 @@ class AnnouncingServer(uvicorn.Server):
         """Starts, then writes one line."""
         await super().startup(sockets)
         if self.started:
-            port = self.servers[0].sockets[0].getsockname()[1]
-            sys.stdout.write(f"ready http://{LOOPBACK}:{port}\n")
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            sys.stdout.write(f"ready http://{host}:{port}\n")
             sys.stdout.flush()
 
 
-def serve(app: Any, port: int) -> None:
+def serve(app: Any, port: int, *, host: str = LOOPBACK) -> None:
     """Serves until stopped. Port 0 takes a free one."""
-    config = uvicorn.Config(app, host=LOOPBACK, port=port, log_level="critical", access_log=False)
+    config = uvicorn.Config(app, host=host, port=port, log_level="critical", access_log=False)
     asyncio.run(AnnouncingServer(config).serve())
 
 
@@ -51,10 +51,11 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="millstream.sandbox.run", description=__doc__)
     parser.add_argument("system", choices=SYSTEMS)
+    parser.add_argument("--host", default=LOOPBACK, help="another address only on a private network of its own")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    serve(make_app(given.system, seed=given.seed), given.port)
+    serve(make_app(given.system, seed=given.seed), given.port, host=given.host)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from millstream.store.database import Database
 BLOCK_ROWS: Final = 2000
 
 _PARTS: Final = sql.load("audit")
-_SQL: Final = {name: _PARTS[name].replace("{chosen}", _PARTS["chosen"]) for name in ("page", "block")}
+_PAGE: Final = _PARTS["page"].replace("{chosen}", _PARTS["chosen"])
+_BLOCK: Final = _PARTS["block"].replace("{chosen}", _PARTS["chosen"])
 
 
 class PostgresAuditLog:
@@ -25,19 +26,19 @@ class PostgresAuditLog:
 
     async def page(self, wish: AuditWish, *, limit: int, before: int | None = None) -> Sequence[AuditRow]:
         """See AuditLog."""
-        return await self._rows("page", wish, 2**63 - 1 if before is None else before, limit)
+        return await self._rows(_PAGE, wish, 2**63 - 1 if before is None else before, limit)
 
     async def lines(self, wish: AuditWish) -> AsyncIterator[bytes]:
         """See AuditLog. No connection is held between two blocks, however slowly they are taken."""
         after = -(2**63)
-        while rows := await self._rows("block", wish, after, BLOCK_ROWS):
+        while rows := await self._rows(_BLOCK, wish, after, BLOCK_ROWS):
             yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
             after = rows[-1].id
 
-    async def _rows(self, name: str, wish: AuditWish, place: int, limit: int) -> Sequence[AuditRow]:
+    async def _rows(self, statement: str, wish: AuditWish, place: int, limit: int) -> Sequence[AuditRow]:
         asked = (wish.subject, wish.actor, wish.action, wish.since, wish.until, wish.people)
         async with self._reading.connection() as connection:
-            return [_row(row) for row in await connection.fetch(_SQL[name], *asked, place, limit)]
+            return [_row(row) for row in await connection.fetch(statement, *asked, place, limit)]
 
     async def prove(self) -> Proof:
         """See AuditLog."""

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.sandbox.faults import App, FaultMiddleware, Faults
+from millstream.sandbox.faults import SPOILED, App, FaultMiddleware, Faults
 from millstream.sandbox.salesforce import seed, sim
 from millstream.sandbox.salesforce.oauth import TokenDesk
 from millstream.sandbox.salesforce.org import Now, Org, system_now
@@ -130,7 +130,13 @@ def create_app(
         except ValueError as error:
             problem = Problem("JSON_PARSER_ERROR", str(error))
             return _respond(Answer(status=400, body=problem.body()))
-        call = Call(method=request.method, url=url, body=body, headers=dict(request.headers))
+        call = Call(
+            method=request.method,
+            url=url,
+            body=body,
+            headers=dict(request.headers),
+            spoiled=request.scope.get(SPOILED),
+        )
         return _respond(salesforce.answer(call, request.headers.get("authorization", "")))
 
     app = Starlette(

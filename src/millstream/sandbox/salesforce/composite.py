@@ -22,11 +22,15 @@ ROLLED_BACK = {
     "message": "Record rolled back because not all records were valid and the request was using AllOrNone header",
     "fields": [],
 }
+LOCKED = Problem("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record or 1 records")
 _REFERENCE = re.compile(r"@\{([A-Za-z0-9_]+)((?:\.\w+|\[\d+\])*)\}")
 
 
-def run(rest: "Rest", body: Any) -> Row:
-    """All sub-requests in the order given; with `allOrNone` one failure undoes them all."""
+def run(rest: "Rest", body: Any, *, spoiled: int | None = None) -> Row:
+    """All sub-requests in the order given; with `allOrNone` one failure undoes them all.
+
+    `spoiled` (modulo their number) meets a row that somebody has locked.
+    """
     parts = body.get("compositeRequest") if isinstance(body, dict) else None
     if not isinstance(parts, list) or not parts:
         raise Problem("JSON_PARSER_ERROR", "Missing required field: compositeRequest")
@@ -39,7 +43,8 @@ def run(rest: "Rest", body: Any) -> Row:
     all_or_none = bool(body.get("allOrNone"))
     answers: list[Answer | None] = []
     with rest.org.transaction(keep=lambda: not all_or_none or (None not in answers and not any(map(_failed, answers)))):
-        _each(rest, parts, answers, all_or_none=all_or_none)
+        locked = None if spoiled is None else spoiled % len(parts)
+        _each(rest, parts, answers, all_or_none=all_or_none, locked=locked)
     culprit = next((one for one in answers if one is not None and _failed(one)), None)
     undone = all_or_none and culprit is not None
     return {
@@ -50,14 +55,18 @@ def run(rest: "Rest", body: Any) -> Row:
     }
 
 
-def _each(rest: "Rest", parts: list[Row], answers: list[Any], *, all_or_none: bool) -> None:
-    from millstream.sandbox.salesforce.rest import Call  # noqa: PLC0415 - the two modules call each other
+def _each(rest: "Rest", parts: list[Row], answers: list[Any], *, all_or_none: bool, locked: int | None) -> None:
+    from millstream.sandbox.salesforce.rest import Answer, Call  # noqa: PLC0415 - the two modules call each other
 
     results: dict[str, Any] = {}
     stopped = False
-    for part in parts:
+    for n, part in enumerate(parts):
         if stopped:
             answers.append(None)
+            continue
+        if n == locked:
+            answers.append(Answer(status=400, body=LOCKED.body()))
+            stopped = all_or_none
             continue
         try:
             url = _filled(part["url"], results)

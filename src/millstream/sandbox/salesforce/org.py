@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 from millstream.sandbox.salesforce import orders
 from millstream.sandbox.salesforce.ids import long_id, new_id, short_id
@@ -154,7 +154,7 @@ class Org:
             message = f"Required fields are missing: [{', '.join(missing)}]"
             raise Problem("REQUIRED_FIELD_MISSING", message, fields=missing)
         self.numbers[sobject.name] += 1
-        uuid = str(uuid4())
+        uuid = str(UUID(int=self.numbers[sobject.name]))
         record_id = long_id(new_id(sobject.prefix, self.numbers[sobject.name]))
         self.events.append(
             {

@@ -21,6 +21,7 @@ class Call:
     url: str
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)  # names in lower case
+    spoiled: int | None = None  # which part of a composite call fails, whatever it asks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,7 @@ class Rest:
             case ["limits"]:
                 return self.limits
             case ["composite"] if call.method == "POST":
-                return composite.run(self, call.body)
+                return composite.run(self, call.body, spoiled=call.spoiled)
             case ["composite", "sobjects", *rest]:
                 return composite.collection(self.org, call.method, rest, call.body)
             case _:

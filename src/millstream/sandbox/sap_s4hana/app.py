@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.sandbox.faults import App, FaultMiddleware, Faults
+from millstream.sandbox.faults import SPOILED, App, FaultMiddleware, Faults
 from millstream.sandbox.sap_s4hana import sim
 from millstream.sandbox.sap_s4hana.access import Access, cookies_of
 from millstream.sandbox.sap_s4hana.gateway import Call, Gateway
@@ -75,6 +75,7 @@ async def _call(request: Request) -> Call:
         headers=dict(request.headers),
         body=await request.body(),
         base=f"{request.url.scheme}://{request.headers.get('host', '')}",
+        spoiled=request.scope.get(SPOILED),
     )
 
 
@@ -87,7 +88,15 @@ def _slow_down(status: int, retry_after: str) -> Response:
     )
 
 
-def create_app(*, now: Now = system_now, faults: Faults | None = None) -> App:
+class S4Hana(FaultMiddleware):
+    """The application, with a view of the system inside for those in the same process."""
+
+    def __init__(self, app: App, faults: Faults, system: System) -> None:
+        super().__init__(app, faults)
+        self.system = system
+
+
+def create_app(*, now: Now = system_now, faults: Faults | None = None) -> "S4Hana":
     """A system of its own: services below `/sap/opu/odata/sap/`, tokens at `/oauth/token`, control at `/_sim/`."""
     system = System(now)
     app = Starlette(
@@ -99,4 +108,4 @@ def create_app(*, now: Now = system_now, faults: Faults | None = None) -> App:
             *sim.routes(system),
         ]
     )
-    return FaultMiddleware(app, faults or Faults())
+    return S4Hana(app, faults or Faults(), system)

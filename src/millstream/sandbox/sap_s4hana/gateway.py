@@ -25,6 +25,7 @@ class Call(NamedTuple):
     headers: Mapping[str, str]  # names in lower case
     body: bytes
     base: str
+    spoiled: int | None = None  # which part of a batch fails, whatever it asks
 
 
 class Answer(NamedTuple):
@@ -139,8 +140,12 @@ class Gateway:
 
     def _batch(self, call: Call) -> Answer:
         answers: list[batch.Outcome | list[batch.Outcome]] = []
-        for part in batch.parts_of(call.body, call.headers.get("content-type", "")):
-            if isinstance(part, list):
+        parts = batch.parts_of(call.body, call.headers.get("content-type", ""))
+        spoiled = None if call.spoiled is None or not parts else call.spoiled % len(parts)
+        for n, part in enumerate(parts):
+            if n == spoiled:
+                answers.append(batch.Outcome(*self._refused(Problem(500, "SY/530", "An exception was raised"))))
+            elif isinstance(part, list):
                 answers.append(self._changeset(call, part))
             else:
                 answers.append(batch.Outcome(*self.answer(_inner(call, part))))
@@ -162,16 +167,17 @@ class Gateway:
             outcome = batch.Outcome(*self.answer(inner._replace(headers={**inner.headers, "if-match": "*"})))
             if outcome.status >= 400:
                 self.plant.orders |= kept[0]
-                self.plant.promised = kept[1]
+                self.plant.promised, self.plant.receipts = kept[1:]
                 return outcome
             done.append(outcome)
         return done
 
-    def _kept(self, call: Call, parts: list[batch.Inner]) -> tuple[dict[str, Row], Any]:
-        """What a changeset may change: the orders it names and what is promised to them."""
+    def _kept(self, call: Call, parts: list[batch.Inner]) -> tuple[dict[str, Row], Any, dict[str, Row]]:
+        """What a changeset may change: the orders it names, what is promised to them, and what is on its way."""
         keys = [target_of(call.service, _inner(call, part).path).key or {} for part in parts]
         numbers = {key["SalesOrder"] for key in keys if "SalesOrder" in key} & self.plant.orders.keys()
-        return {number: deepcopy(self.plant.orders[number]) for number in numbers}, copy(self.plant.promised)
+        kept = {number: deepcopy(self.plant.orders[number]) for number in numbers}
+        return kept, copy(self.plant.promised), deepcopy(self.plant.receipts)
 
 
 def _inner(call: Call, part: batch.Inner) -> Call:

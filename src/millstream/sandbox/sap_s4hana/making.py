@@ -4,6 +4,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from millstream.sandbox.sap_s4hana import goods
 from millstream.sandbox.sap_s4hana.plant import Plant
 from millstream.sandbox.sap_s4hana.problems import Problem
 from millstream.sandbox.sap_s4hana.values import long_stamp
@@ -79,6 +80,7 @@ def confirm(plant: Plant, number: str, *, partially: bool = False) -> Row:
         row["OrderIsPartiallyConfirmed"] = "X"
     else:
         row |= {"OrderIsConfirmed": "X", "OrderIsDelivered": "X", "MfgOrderConfirmedYieldQty": row["TotalQuantity"]}
+        goods.move(plant, goods.RECEIPT, row["Material"], row["ProductionPlant"], row["TotalQuantity"], number)
     return _changed(plant, number)
 
 
@@ -101,4 +103,5 @@ def _changed(plant: Plant, number: str) -> Row:
     row = plant.production[number]
     stamp = plant.stamp()
     row |= {"LastChangeDateTime": long_stamp(stamp), "_changed": stamp}
+    plant.tell(row["SalesOrder"])
     return row

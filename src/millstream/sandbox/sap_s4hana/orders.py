@@ -54,7 +54,7 @@ def create(plant: Plant, body: Row) -> Row:
     plant.orders_by_reference[order["PurchaseOrderByCustomer"]].append(number)
     for item in order["to_Item"]:
         promising.confirm(plant, order, item)
-    _settle(plant, order, changed=False)
+    settle(plant, order, changed=False)
     return order
 
 
@@ -168,7 +168,7 @@ def change(plant: Plant, order: Row, body: Row) -> None:
     _check_codes(given)
     _refuse_locked(plant, order)
     order |= given
-    _settle(plant, order)
+    settle(plant, order)
 
 
 def change_item(plant: Plant, order: Row, number: str, body: Row) -> None:
@@ -182,7 +182,7 @@ def change_item(plant: Plant, order: Row, number: str, body: Row) -> None:
         raise Problem(400, "V1/488", f"Item {number} has a delivery and cannot be rejected")
     item |= given
     promising.confirm(plant, order, item)
-    _settle(plant, order)
+    settle(plant, order)
 
 
 def change_address(plant: Plant, order: Row, function: str, body: Row) -> None:
@@ -192,14 +192,14 @@ def change_address(plant: Plant, order: Row, function: str, body: Row) -> None:
     if partner is None:
         raise not_found("A_SalesOrderPartnerAddress")
     partner["to_Address"] |= given
-    _settle(plant, order)
+    settle(plant, order)
 
 
 def add_element(plant: Plant, order: Row, body: Row) -> Row:
     _refuse_locked(plant, order)
     element = _element(order, len(order["to_PricingElement"]) + 1, body, header=True)
     order["to_PricingElement"].append(element)
-    _settle(plant, order)
+    settle(plant, order)
     return element
 
 
@@ -210,7 +210,7 @@ def change_element(plant: Plant, order: Row, step: str, body: Row) -> None:
     if not found:
         raise not_found("A_SalesOrderHeaderPrElement")
     found[0].update(given)
-    _settle(plant, order)
+    settle(plant, order)
 
 
 def flow(item: Row, document: str, document_item: str, category: str) -> Row:
@@ -226,7 +226,7 @@ def flow(item: Row, document: str, document_item: str, category: str) -> Row:
     }
 
 
-def _settle(plant: Plant, order: Row, *, changed: bool = True) -> None:
+def settle(plant: Plant, order: Row, *, changed: bool = True) -> None:
     pricing.compute(plant, order)
     restate(order)
     _check_credit(plant, order)
@@ -234,6 +234,7 @@ def _settle(plant: Plant, order: Row, *, changed: bool = True) -> None:
         order |= {"LastChangeDateTime": plant.stamp(), "LastChangeDate": plant.today()}
     if plant.plans_by_itself:
         making.plan(plant, order)
+    plant.tell(order["SalesOrder"])
 
 
 def restate(order: Row) -> None:

@@ -22,6 +22,7 @@ def system_now() -> datetime:
 class Plant:
     def __init__(self, *, now: Now = system_now) -> None:
         self.now = now
+        self.listeners: list[Callable[[str], None]] = []  # told the number of every sales order something happened to
         self.reset()
 
     def reset(self) -> None:
@@ -37,6 +38,8 @@ class Plant:
         self.production: dict[str, Row] = {}
         self.production_of: dict[str, list[str]] = defaultdict(list)
         self.promised: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # of what is on hand
+        self.receipts: dict[str, Row] = {}  # planned, and how much of each is promised to nobody
+        self.movements: list[Row] = []
         self.plans_by_itself = True  # production orders are made as orders are saved; else when planning runs
         self.locks: dict[str, int] = {}
         self.numbers = {
@@ -44,6 +47,8 @@ class Plant:
             "delivery": count(80000001),
             "production": count(1000001),
             "unit": count(1),
+            "receipt": count(10000001),
+            "movement": count(4900000001),
         }
         self._stamped = datetime.min.replace(tzinfo=UTC)
 
@@ -54,6 +59,10 @@ class Plant:
         """The time of a change: later than that of every change before it."""
         self._stamped = max(self.now(), self._stamped + TICK)
         return self._stamped
+
+    def tell(self, order: str) -> None:
+        for listener in self.listeners:
+            listener(order)
 
     def today(self) -> date:
         return self.now().date()

@@ -5,12 +5,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from millstream.sandbox.sap_s4hana import making, orders, seed
+from millstream.sandbox.sap_s4hana import goods, making, orders, seed
 from millstream.sandbox.sap_s4hana.plant import Plant
 from millstream.sandbox.sap_s4hana.problems import Problem, not_found
 
 Row = dict[str, Any]
 STATUSES = ("OverallPickingStatus", "OverallPackingStatus", "OverallGoodsMovementStatus")
+NOTHING = Decimal(0)
 ITEM_STATUSES = ("PickingStatus", "PackingStatus", "GoodsMovementStatus")
 
 
@@ -20,7 +21,7 @@ def deliver(plant: Plant, order: Row, quantities: Mapping[str, Decimal] | None =
         raise Problem(409, "VL/347", f"Order {order['SalesOrder']} is blocked for delivery")
     items = []
     for item in order["to_Item"]:
-        wanted = _open_quantity(plant, item)
+        wanted = open_quantity(plant, item)
         if quantities is not None:
             wanted = min(wanted, Decimal(str(quantities.get(item["SalesOrderItem"], 0))))
         if wanted > 0:
@@ -36,17 +37,22 @@ def deliver(plant: Plant, order: Row, quantities: Mapping[str, Decimal] | None =
         item["to_SubsequentProcFlowDocItem"].append(orders.flow(item, number, str(n * 10), "J"))
         _restate_item(plant, item)
     orders.restate(order)
+    plant.tell(order["SalesOrder"])
     return delivery
 
 
-def _open_quantity(plant: Plant, item: Row) -> Decimal:
+def open_quantity(plant: Plant, item: Row) -> Decimal:
     if item["SalesDocumentRjcnReason"] or item["SalesOrderItemCategory"] == seed.CATEGORIES["service"]:
         return Decimal(0)
     if item["SalesOrderItemCategory"] == making.MADE_TO_ORDER and not making.finished(plant, item):
         return Decimal(0)
-    delivered = sum((one["ActualDeliveryQuantity"] for one in _lines_of(plant, item)), Decimal(0))
-    confirmed: Decimal = item["ConfdDelivQtyInOrderQtyUnit"]
-    return confirmed - delivered
+    lines = _lines_of(plant, item)
+    left: Decimal = item["ConfdDelivQtyInOrderQtyUnit"] - sum((one["ActualDeliveryQuantity"] for one in lines), NOTHING)
+    if "_promised" not in item:  # made or bought for this order
+        return left
+    held = sum((one["ActualDeliveryQuantity"] for one in lines if one["GoodsMovementStatus"] != "C"), NOTHING)
+    here: Decimal = item["_promised"] - held
+    return min(left, here)
 
 
 def _lines_of(plant: Plant, item: Row) -> list[Row]:
@@ -122,27 +128,47 @@ def pack(plant: Plant, number: str, tracking: str | None = None) -> Row:
     return _step(plant, number, 1, "VL/622")
 
 
+def label(plant: Plant, number: str, tracking: list[str]) -> Row:
+    """The carrier's numbers, one for each parcel; a parcel more than was packed is one more handling unit."""
+    delivery = find(plant, number)
+    units = delivery["to_HandlingUnitHeaderDelivery"]
+    if not units or delivery["OverallGoodsMovementStatus"] == "C":
+        raise Problem(409, "VL/623", f"Delivery {number} is not packed, or has left already")
+    units += [
+        units[0] | {"HandlingUnitInternalID": plant.number("unit").zfill(10)} for _ in range(len(tracking) - len(units))
+    ]
+    for unit, one in zip(units, tracking, strict=True):
+        unit["HandlingUnitExternalID"] = one
+    delivery |= {"TotalNumberOfPackage": str(len(units)), "LastChangeDate": plant.today(), "_changed": plant.stamp()}
+    return delivery
+
+
 def issue(plant: Plant, number: str) -> Row:
     """Goods issue: the goods leave, and the stock with them."""
     delivery = find(plant, number)
     if delivery["OverallPickingStatus"] != "C":
         raise Problem(409, "VL/609", f"Delivery {number} is not picked completely")
+    if delivery["OverallGoodsMovementStatus"] == "C":
+        raise Problem(409, "VL/610", f"Delivery {number} has left already")
     for line in delivery["to_DeliveryDocumentItem"]:
-        key = line["Material"], line["Plant"]
-        order = plant.orders[line["ReferenceSDDocument"]]
-        item = next(
-            one for one in order["to_Item"] if one["SalesOrderItem"] == line["ReferenceSDDocumentItem"].lstrip("0")
-        )
-        if item.get("_promised"):
-            part = min(item["_promised"], line["ActualDeliveryQuantity"])
-            item["_promised"] -= part
-            plant.promised[key] -= part
-        plant.stock[key] = max(plant.on_hand(*key) - line["ActualDeliveryQuantity"], Decimal(0))
+        _leave(plant, line)
     delivery |= {
         "ActualGoodsMovementDate": plant.today(),
         "ActualGoodsMovementTime": plant.now().strftime("PT%HH%MM%SS"),
     }
     return _step(plant, number, 2, "VL/610")
+
+
+def _leave(plant: Plant, line: Row) -> None:
+    key, quantity = (line["Material"], line["Plant"]), line["ActualDeliveryQuantity"]
+    order = plant.orders[line["ReferenceSDDocument"]]
+    item = next(one for one in order["to_Item"] if one["SalesOrderItem"] == line["ReferenceSDDocumentItem"].lstrip("0"))
+    if item["SalesOrderItemCategory"] == seed.CATEGORIES["supplier"]:  # bought for this order, and never put away
+        goods.move(plant, goods.RECEIPT, *key, quantity, line["DeliveryDocument"])
+    goods.move(plant, goods.ISSUE, *key, -quantity, line["DeliveryDocument"])
+    if "_promised" in item:
+        item["_promised"] -= quantity
+        plant.promised[key] -= quantity
 
 
 def delete(plant: Plant, number: str) -> None:
@@ -161,6 +187,7 @@ def delete(plant: Plant, number: str) -> None:
             ]
             _restate_item(plant, item)
         orders.restate(order)
+        plant.tell(order["SalesOrder"])
 
 
 def find(plant: Plant, number: str) -> Row:
@@ -179,6 +206,8 @@ def _step(plant: Plant, number: str, which: int, code: str) -> Row:
         line[ITEM_STATUSES[which]] = "C"
     day: date = plant.today()
     delivery |= {"LastChangeDate": day, "_changed": plant.stamp()}
+    for order in dict.fromkeys(line["ReferenceSDDocument"] for line in delivery["to_DeliveryDocumentItem"]):
+        plant.tell(order)
     return delivery
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from millstream.sandbox.sap_s4hana import making, orders, pricing, promising, seed, shipping
+from millstream.sandbox.sap_s4hana import making, orders, pricing, promising, seed, shipping, sim_stock
 from millstream.sandbox.sap_s4hana.problems import Problem, not_found
 from millstream.sandbox.sap_s4hana.values import decimal
 
@@ -24,7 +24,14 @@ SUPERSEDED = "51"  # the reason by which a document is set aside for another one
 
 def routes(system: "System") -> list[Route]:
     """`/_sim/faults` is answered by the fault middleware in front."""
-    acts = {**_look(system), **_work(system), **_make(system), **_change(system), **_trouble(system)}
+    acts = {
+        **_look(system),
+        **_work(system),
+        **_make(system),
+        **sim_stock.acts(system.plant),
+        **_change(system),
+        **_trouble(system),
+    }
     return [Route(f"/_sim/{path}", _door(act), methods=[method]) for (method, path), act in acts.items()]
 
 
@@ -107,6 +114,10 @@ def _work(system: "System") -> dict[tuple[str, str], Act]:
         """`{"tracking": …}`"""
         return shipping.pack(plant, request.path_params["number"], plan.get("tracking"))
 
+    def label(request: Request, plan: Row) -> Any:
+        """`{"tracking": ["1Z1", "1Z2"]}`"""
+        return shipping.label(plant, request.path_params["number"], [str(one) for one in plan["tracking"]])
+
     def issue(request: Request, _plan: Row) -> Any:
         return shipping.issue(plant, request.path_params["number"])
 
@@ -122,6 +133,7 @@ def _work(system: "System") -> dict[tuple[str, str], Act]:
         ("POST", "deliveries"): deliver,
         ("POST", "deliveries/{number}/pick"): pick,
         ("POST", "deliveries/{number}/pack"): pack,
+        ("POST", "deliveries/{number}/label"): label,
         ("POST", "deliveries/{number}/issue"): issue,
         ("POST", "ship"): ship,
     }
@@ -162,11 +174,6 @@ def _make(system: "System") -> dict[tuple[str, str], Act]:
 def _change(system: "System") -> dict[tuple[str, str], Act]:
     plant = system.plant
 
-    def stock(_request: Request, plan: Row) -> Any:
-        """`{"VALVE-050": 3}` on hand in the main plant."""
-        for material, quantity in plan.items():
-            plant.stock[material, seed.MAIN_PLANT] = decimal(quantity)
-
     def products(_request: Request, plan: Row) -> Any:
         """`{"VALVE-050": {"price": "91.00", "replenishment_days": null, "salable": false}}`; an unknown one is made."""
         for code, changes in plan.items():
@@ -192,7 +199,6 @@ def _change(system: "System") -> dict[tuple[str, str], Act]:
         return _shown(system, _clerk(system, _order(system, request.path_params["name"]), plan))
 
     return {
-        ("POST", "stock"): stock,
         ("POST", "products"): products,
         ("POST", "tax"): tax,
         ("POST", "customers"): customers,
@@ -209,13 +215,14 @@ def _clerk(system: "System", order: Row, plan: Row) -> Row:
     if "item" in plan:
         orders.change_item(system.plant, order, str(plan.pop("item")), plan)
         return order
+    changes = {name: value for name, value in plan.items() if name not in {"check_again", "credit"}}
+    orders.change(system.plant, order, changes)  # first: it refuses while somebody has the document open
     if plan.get("check_again"):
         for item in order["to_Item"]:
             promising.confirm(system.plant, order, item)
     if "credit" in plan:
         order["TotalCreditCheckStatus"] = plan["credit"]
-    changes = {name: value for name, value in plan.items() if name not in {"check_again", "credit"}}
-    orders.change(system.plant, order, changes)
+    orders.settle(system.plant, order)
     return order
 
 
