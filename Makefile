@@ -3,6 +3,7 @@
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
 #   make simulate SEED=7   lives one virtual day of faults again, out loud; make soak SEED=1000 SEEDS=100 lives many
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
+#   make pictures takes the pictures of the README anew
 #   make bench   measures what is promised, rewrites docs/benchmarks.md    BENCH_ARGS="--only startup" or --quick
 #   make docs    holds the documents against the code
 #   make setup   only the environment            make lock  writes requirements/*.txt anew
@@ -11,7 +12,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test simulate soak check fix bench docs lock clean
+.PHONY: setup demo test browser pictures simulate soak check fix bench docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,8 +35,20 @@ setup: $(VENV)/.dev-installed
 demo: $(VENV)/.base-installed
 	@$(BIN)/millstream demo --erp $(ERP) $(DEMO_ARGS)
 
-test: check
+test: check browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+
+pictures: setup browser
+	@MILLSTREAM_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/console/test_pictures.py
+
+# The console is tested in the Chromium of Debian. Where it cannot be installed, those tests skip and say so.
+browser:
+	@if ! command -v chromium chromium-browser google-chrome >/dev/null; then \
+		if [ "$$(id -u)" = 0 ] && [ -f /etc/debian_version ]; then \
+			echo "Installing chromium, in which the console is tested"; \
+			{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+				chromium >/dev/null 2>&1; } || echo "Chromium could not be installed: the tests of the console skip"; \
+		else echo "No Chromium here: the tests of the console skip. On Debian, as root: apt-get install chromium"; fi; fi
 
 simulate: setup
 	@cd tests && ../$(BIN)/python -m simulation.run --seed $(SEED)
