@@ -1,6 +1,7 @@
 """Channels for real: a mail server and a webhook on this machine; nothing that is secret is told."""
 
 import asyncio
+import contextvars
 import json
 import logging
 import socket
@@ -13,6 +14,8 @@ from aiosmtpd.controller import Controller
 
 from millstream.engine.alerts import channels as module
 from millstream.engine.alerts.channels import AppriseChannels, unusable
+from millstream.wire.blocking import guarded
+from millstream.wire.outbound import OutboundGuard
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # Apprise asks for it
 
@@ -46,7 +49,11 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["content-length"]))
         self.server.got.append((self.path, json.loads(body)))
         self.server.released.wait(10)
-        self.send_response(self.server.answers)
+        if self.server.redirect_to:
+            self.send_response(307)
+            self.send_header("location", self.server.redirect_to)
+        else:
+            self.send_response(self.server.answers)
         self.end_headers()
 
     def log_message(self, *args):
@@ -57,6 +64,7 @@ class Receiver(BaseHTTPRequestHandler):
 def receiver():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
     server.got, server.answers, server.released = [], 200, threading.Event()
+    server.redirect_to = None
     server.released.set()
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever)
@@ -73,8 +81,8 @@ def receiver():
 def tell():
     opened = []
 
-    async def tell(url, **words):
-        channel = AppriseChannels({"desk": url})
+    async def tell(url, guard=None, **words):
+        channel = AppriseChannels({"desk": url}, guard=guard)
         opened.append(channel)
         said = {"title": "37 orders wait", "body": "37 orders, EUR 212 k: ERP breaker open", "urgent": True, **words}
         return await channel.tell("desk", **said)
@@ -108,6 +116,50 @@ async def test_a_refusal_is_told_with_its_status_and_without_the_secret(receiver
     assert SECRET not in caplog.text
 
 
+INSIDE = "it leads to 127.0.0.1, inside the own network: see alerts.allow_private"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f000001"])
+async def test_a_webhook_inside_the_own_network_is_not_called(host, receiver, tell, caplog):
+    caplog.set_level(logging.DEBUG)
+    url = receiver.url.replace("127.0.0.1", host)
+    assert await tell(url, guard=OutboundGuard()) == INSIDE
+    assert receiver.got == []
+    assert SECRET not in caplog.text
+
+
+async def test_a_mail_server_inside_is_not_called_and_one_in_an_allowed_network_is(mailbox, tell):
+    assert await tell(mailbox.url, guard=OutboundGuard()) == INSIDE
+    assert mailbox.mails == []
+    assert await tell(mailbox.url, guard=OutboundGuard(["127.0.0.0/8"])) is None
+    assert len(mailbox.mails) == 1
+
+
+async def test_a_redirect_to_the_inside_is_not_followed(receiver, tell, monkeypatch):
+    """The channel is out on the internet, as far as its guard knows; what it redirects to is not."""
+    receiver.redirect_to = receiver.url.replace("json://127.0.0.1", "http://127.0.0.2")
+    assert await tell(receiver.url, guard=OutboundGuard(["127.0.0.1/32"])) == INSIDE.replace("0.0.1", "0.0.2")
+    assert [path for path, _ in receiver.got] == [f"/hook/{SECRET}"]
+
+
+async def test_a_name_that_is_rebound_between_two_looks_is_not_called(receiver, tell, monkeypatch):
+    found = [socket.getaddrinfo("127.0.0.1", receiver.server_address[1], type=socket.SOCK_STREAM)]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found[0])
+    url = receiver.url.replace("127.0.0.1", "hooks.example.com")
+    assert await tell(url, guard=OutboundGuard()) == INSIDE
+    assert await tell(url, guard=OutboundGuard(["127.0.0.1/32"])) is None
+    assert len(receiver.got) == 1
+
+
+async def test_whoever_is_not_guarded_connects_as_ever_beside_one_who_is(receiver):
+    with guarded(OutboundGuard()) as watched:
+        contextvars.Context().run(socket.create_connection, receiver.server_address).close()
+        with pytest.raises(PermissionError):
+            socket.create_connection(receiver.server_address)
+    assert watched.refused == ["127.0.0.1"]
+    socket.create_connection(receiver.server_address).close()
+
+
 async def test_nobody_there_is_told(tell, caplog):
     caplog.set_level(logging.DEBUG)
     assert await tell(f"json://127.0.0.1:9/{SECRET}") == "the channel did not take it"
@@ -132,7 +184,7 @@ async def test_a_channel_that_hangs_holds_nobody_up(receiver, tell, monkeypatch)
 
 
 async def test_a_channel_that_is_not_in_the_settings_is_a_problem_and_no_crash():
-    problem = await AppriseChannels({}).tell("gone", title="t", body="b", urgent=False)
+    problem = await AppriseChannels(guard=None).tell("gone", title="t", body="b", urgent=False)
     assert problem == "no channel gone in the settings of the process that was to tell it"
 
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
+from millstream.wire.blocking import guarded
+from millstream.wire.outbound import OutboundGuard
+
 TELL_TIMEOUT_S: Final = 20.0
 AT_ONCE_MAX: Final = 4  # threads; a channel that hangs holds one until its own sockets give up
 LOG_SECRETS: Final = ("apprise", "urllib3")  # at debug level these log whole URLs
@@ -14,11 +17,19 @@ _STATUS: Final = re.compile(r"error\s*=\s*(\d{3})\b")
 
 
 class AppriseChannels:
-    """See `ports.notifier.Notifier`. The URLs are secrets: they are held here and told nobody."""
+    """See `ports.notifier.Notifier`. The URLs are secrets: they are held here and told nobody.
 
-    def __init__(self, urls: Mapping[str, str]) -> None:
-        self._urls = dict(urls)
+    `guard` decides where they may lead; None: anywhere.
+    """
+
+    def __init__(self, urls: Mapping[str, str] | None = None, *, guard: OutboundGuard | None) -> None:
+        self._urls = dict(urls or {})
+        self._guard = guard
         self._threads = ThreadPoolExecutor(AT_ONCE_MAX, thread_name_prefix="notifier")
+
+    def use(self, urls: Mapping[str, str]) -> None:
+        """These from now on."""
+        self._urls = dict(urls)
 
     @property
     def channels(self) -> Sequence[str]:
@@ -30,13 +41,22 @@ class AppriseChannels:
         url = self._urls.get(channel)
         if url is None:
             return f"no channel {channel} in the settings of the process that was to tell it"
-        work = asyncio.get_running_loop().run_in_executor(self._threads, _tell, url, title, body, urgent)
+        work = asyncio.get_running_loop().run_in_executor(self._threads, self._tell, url, title, body, urgent)
         try:
             return await asyncio.wait_for(work, TELL_TIMEOUT_S)
         except TimeoutError:
             return f"no answer in {TELL_TIMEOUT_S:g} s"
         except Exception as error:  # noqa: BLE001 - whatever a channel's library raises, the record says it, not the URL
             return f"the channel failed ({type(error).__name__})"
+
+    def _tell(self, url: str, title: str, body: str, urgent: bool) -> str | None:
+        if self._guard is None:
+            return _call(url, title, body, urgent)
+        with guarded(self._guard) as watched:
+            problem = _call(url, title, body, urgent)
+        if watched.refused:
+            return f"it leads to {watched.refused[0]}, inside the own network: see alerts.allow_private"
+        return problem
 
     def close(self) -> None:
         """Lets go of the threads; one that hangs is not waited for."""
@@ -49,7 +69,7 @@ def unusable(url: str) -> bool:
     return apprise.Apprise.instantiate(url, suppress_exceptions=True) is None
 
 
-def _tell(url: str, title: str, body: str, urgent: bool) -> str | None:
+def _call(url: str, title: str, body: str, urgent: bool) -> str | None:
     apprise = _apprise()
     channel = apprise.Apprise()
     if not channel.add(url):
