@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Protocol
 
+import msgspec
+
 from millstream.domain.order import Customer
+from millstream.domain.party import CrmAccount, StatedCustomer
 from millstream.domain.purchase import CrmCustomer, Purchase
 from millstream.domain.values import Money
 from millstream.ports.finding import Finding
@@ -23,6 +26,25 @@ class CustomerDirectory(Protocol):
 
     async def create_customer(self, customer: Customer, *, hub_id: str, key: str) -> str:
         """Makes (or finds) the account carrying this hub id and returns its CRM id. One account per hub id."""
+        ...
+
+
+class Lookalikes(msgspec.Struct, frozen=True, kw_only=True):
+    """Accounts that a customer may be. `complete` = False: there are more that resemble it than were read."""
+
+    accounts: tuple[CrmAccount, ...]
+    complete: bool
+
+
+class CustomerSearch(Protocol):
+    """Whom a person may choose from. Evidence, not identity: what decides alone is `find_customer`."""
+
+    async def candidates(self, stated: StatedCustomer) -> Lookalikes:
+        """Every account that shares a key, tax id, e-mail, mail domain or a part of the name, in any order."""
+        ...
+
+    async def read_account(self, crm_id: str) -> CrmAccount | None:
+        """The account under this id, with the id as the CRM itself writes it; None: there is none."""
         ...
 
 
@@ -59,7 +81,7 @@ class PurchaseBook(Protocol):
         ...
 
 
-class CrmPort(CustomerDirectory, PurchaseBook, Protocol):
+class CrmPort(CustomerDirectory, CustomerSearch, PurchaseBook, Protocol):
     """A CRM connection."""
 
     name: str
