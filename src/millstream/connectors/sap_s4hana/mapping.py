@@ -58,10 +58,10 @@ def line_id_of(texts: Sequence[Text], text_id: str) -> str | None:
     return None
 
 
-def order_digest(order: SalesOrder, customer: str) -> str:
-    """Changes with everything that is sent."""
+def order_digest(order: SalesOrder, customer: str, overlay: str = "") -> str:
+    """Changes with everything that is sent. `overlay` names the version that is laid over it, if one is."""
     sent = msgspec.structs.replace(order, state="", status="")
-    return sha256(msgspec.json.encode((sent, customer))).hexdigest()[:12]
+    return sha256(msgspec.json.encode((sent, customer, overlay) if overlay else (sent, customer))).hexdigest()[:12]
 
 
 def order_body(

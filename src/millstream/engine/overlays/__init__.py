@@ -1,0 +1,1 @@
+"""Custom fields: expressions that people lay over what a connector maps itself."""

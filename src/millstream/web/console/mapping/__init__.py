@@ -1,0 +1,1 @@
+"""The workbench for custom fields: source, rules and result side by side."""
