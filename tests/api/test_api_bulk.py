@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from uuid import UUID
 
 import pytest
 from test_problems import assert_problem
@@ -158,9 +159,11 @@ async def test_many_workers_share_the_actions_and_do_nothing_twice(desk):
     bulk_id = await ready(desk)
     await desk.post(f"/bulk/{bulk_id}/start")
 
-    async def worker():
-        for _ in range(10):
-            await desk.house.hub.operating.bulk.run_batch()
+    bulk = desk.house.hub.operating.bulk
+
+    async def worker():  # one that finds the action taken by another has nothing to do at that moment
+        while (await bulk.find(UUID(bulk_id))).state == "running":
+            await bulk.run_batch()
 
     await asyncio.gather(worker(), worker(), worker())
     assert sorted(detail["delivery"] for _, detail in await audited(desk)) == ids
@@ -179,6 +182,27 @@ async def test_a_rule_that_may_not_be_waived_is_counted_and_passed_by(desk):
     done = await desk.get(f"/bulk/{made['bulk']['id']}")
     assert (done["state"], done["done"], done["refused"]) == ("done", 5, 2)
     assert await desk.house.value("select count(*) from delivery where state = 'held'") == 2
+
+
+async def test_many_are_resolved_with_a_category_each_with_its_row_in_the_trail(desk):
+    ids = await seven_held(desk)
+    wish = {"action": "resolve", "dry_run": False, **CAUSE}
+    refused = assert_problem(await desk.ask("POST", "/bulk", wish), 422, "request.invalid")
+    assert refused["errors"][0]["field"] == "category"
+    retrying = {"action": "retry", "dry_run": False, "category": "test", **CAUSE}
+    assert_problem(await desk.ask("POST", "/bulk", retrying), 422, "request.invalid")
+    made = await desk.post("/bulk", {**wish, "category": "fixed_in_source"})
+    bulk = made["bulk"]
+    assert (bulk["action"], bulk["resolution"], bulk["estimate"]) == ("resolve", "fixed_in_source", 7)
+    await desk.post(f"/bulk/{bulk['id']}/start")
+    await run_all(desk)
+    rows = await desk.house.rows("select state, resolution, note from delivery where id = any($1)", ids)
+    assert {tuple(row.values()) for row in rows} == {("discarded", "fixed_in_source", "prices corrected")}
+    trail = await audited(desk, "delivery.resolve")
+    assert [detail["delivery"] for _, detail in trail] == ids
+    assert {detail["resolution"] for _, detail in trail} == {"fixed_in_source"}
+    prepared = await audited(desk, "bulk.prepare")
+    assert prepared[0][1]["action"] == "resolve"
 
 
 async def test_an_empty_filter_is_refused(desk):
@@ -211,3 +235,20 @@ async def test_the_runner_works_them_off_beside_the_deliveries(desk):
         await rested.wait()
     task.cancel()
     assert (await desk.get(f"/bulk/{bulk_id}"))["state"] == "done"
+
+
+async def test_the_outcome_tells_where_its_deliveries_are_now_and_nobody_elses(desk):
+    ids = await seven_held(desk)
+    other = await desk.held(price="2.00")
+    number = await ready(desk, filter={"ids": ids[:4]})
+    assert (await desk.get(f"/bulk/{number}/outcome"))["items"] == []
+    await desk.post(f"/bulk/{number}/start")
+    await run_all(desk)
+    retrying = [{"state": "retrying", "code": "price.stale", "deliveries": 4}]
+    assert (await desk.get(f"/bulk/{number}/outcome"))["items"] == retrying
+    await desk.post(f"/deliveries/{ids[0]}/discard", {"reason": "test"})
+    await desk.post(f"/deliveries/{other['id']}/retry", {})
+    await desk.house.settle_down()
+    assert (await desk.get(f"/bulk/{number}/outcome"))["items"] == [
+        {"state": "done", "code": None, "deliveries": 3}, {"state": "discarded", "code": None, "deliveries": 1},
+    ]  # fmt: skip

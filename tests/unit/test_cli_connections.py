@@ -1,5 +1,7 @@
 """The brake on the command line."""
 
+import json
+
 import pytest
 
 from fakes.house import House
@@ -21,13 +23,13 @@ def shell(database, house):
 async def test_a_pause_of_the_command_line_holds_and_is_listed_with_who_and_why(house, shell):
     assert (await shell("connections", "pause", "crm", "--reason", "maintenance"))[0] == 0
     await house.hub.operating.keeper.exchange()
-    assert [name for name, one in house.hub.operating.keeper._connections.items() if one.paused] == ["crm"]
+    assert [name for name, one in house.hub.operating.keeper._connections.items() if one.brake == "pause"] == ["crm"]
     code, out, _ = await shell("connections", "list")
     assert code == 0
     assert "maintenance" in out
     assert (await shell("connections", "resume", "crm", "--reason", "is back"))[0] == 0
     await house.hub.operating.keeper.exchange()
-    assert not any(one.paused for one in house.hub.operating.keeper._connections.values())
+    assert not any(one.brake != "off" for one in house.hub.operating.keeper._connections.values())
     rows = await house.rows("select actor, action from audit where action like 'connection.%' order by id")
     assert [row["action"] for row in rows] == ["connection.pause", "connection.resume"]
     assert all(row["actor"].startswith("cli:") for row in rows)
@@ -38,3 +40,24 @@ async def test_an_unknown_connection_is_named_with_those_there_are(house, shell)
     assert code == 2
     assert "there is no connection fax" in out + err
     assert await house.rows("select * from connection_pause") == []
+
+
+async def test_a_drain_and_the_budget_are_told_with_what_is_not_known(house, shell):
+    code, out, _ = await shell("connections", "show", "crm")
+    assert (code, "not known" in out, "never" in out) == (0, True, True)
+    await house.place()
+    await house.settle_down()
+    await house.hub.operating.keeper.exchange()
+    house.hub.operating.keeper._connections["crm"].governor.under_way = 2
+    await house.hub.operating.keeper.exchange()
+    async with house.database.connection() as connection:  # the command line goes by the real clock
+        await connection.execute("update connection_seen set seen_at = now()")
+    code, out, _ = await shell("connections", "drain", "crm", "--reason", "maintenance")
+    assert code == 0
+    assert "draining, 2 still running" in out
+    code, out, _ = await shell("connections", "show", "crm", "--json")
+    told = json.loads(out)
+    assert (code, told["state"], told["still_running"], told["pause"]["drain"]) == (0, "draining", 2, True)
+    assert told["budget"]["system"]["limit"] > 0
+    code, out, _ = await shell("connections", "show", "crm")
+    assert f"{told['budget']['system']['used']} of {told['budget']['system']['limit']}" in out

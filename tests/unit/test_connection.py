@@ -9,8 +9,9 @@ import pytest
 
 from fakes.tap import RecordingTap
 from fakes.transport import ScriptedTransport
-from fakes.world import ManualWorld
+from fakes.world import START, ManualWorld
 from millstream.domain.errors import Conflict, Reject, Retry, Unknown
+from millstream.ports.connections import TokenLife
 from millstream.ports.tap import Call
 from millstream.wire.auth import BearerAuth, NoAuth
 from millstream.wire.connection import AuthExpired, Connection, calls_of_this_attempt, lease_of_this_attempt
@@ -50,6 +51,9 @@ class RenewableAuth:
     async def renew(self):
         self.renewed += 1
         return self.renewable
+
+    def token_life(self):
+        return TokenLife(fetched_at=START, ends_at=None)
 
 
 class Wire:
@@ -91,6 +95,19 @@ async def test_a_refused_credential_is_renewed_once_and_the_request_sent_again()
     assert auth.renewed == 1
     sent = [request.headers["Authorization"] for request in wire.transport.requests]
     assert sent == [f"Bearer {SECRET}-0", f"Bearer {SECRET}-1"]
+
+
+async def test_a_call_refused_with_credentials_that_were_replaced_meanwhile_is_sent_once_more_with_the_new_ones():
+    old, new = RenewableAuth(renewable=False), RenewableAuth(renewable=False)
+    wire = Wire(Response(status=401), OK, auth=old)
+
+    async def replaced_under_way(request, send):
+        wire.connection.auth = new
+        return await RenewableAuth.authorize(old, request, send)
+
+    old.authorize = replaced_under_way
+    assert await wire.send() == OK
+    assert new.renewed == 0, "it was never refused"
 
 
 async def test_a_credential_refused_twice_is_a_refusal_and_is_not_renewed_again():
@@ -287,3 +304,13 @@ async def test_the_kit_gives_each_system_a_governor_of_its_own():
         await erp.send(REQUEST, operation="place", classify=classify)
     assert (await crm.send(REQUEST, operation="find", classify=classify)).status == 200
     assert (erp.governor.is_open, crm.governor.is_open) == (True, False)
+
+
+async def test_a_connection_tells_of_its_token_and_of_every_request_that_left():
+    wire = Wire(OK, OK, auth=RenewableAuth())
+    assert (wire.connection.seen().calls, wire.connection.seen().token.ends_at) == (0, None)
+    await wire.send()
+    await wire.send()
+    assert (wire.connection.seen().calls, wire.connection.seen().token.fetched_at) == (2, START)
+    wire.connection.brake = "drain"
+    assert (wire.governor.brake, wire.connection.seen().brake) == ("drain", "drain")

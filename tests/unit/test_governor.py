@@ -7,7 +7,7 @@ import pytest
 from fakes.tap import RecordingTap
 from fakes.world import ManualClock
 from millstream.domain.errors import Retry
-from millstream.wire.governor import Governor, GovernorSettings
+from millstream.wire.governor import Governor, GovernorSettings, Undertaking
 
 
 class Stand:
@@ -235,8 +235,81 @@ async def test_a_shorter_wait_asked_for_later_does_not_shorten_the_pause():
 
 async def test_a_connection_an_operator_paused_sends_nothing_and_no_attempt_is_counted():
     stand = Stand()
-    stand.governor.paused = True
+    stand.governor.brake = "pause"
     refused = await stand.refusal()
     assert (refused.code, refused.counts) == ("connection.paused", False)
-    stand.governor.paused = False
+    stand.governor.brake = "off"
     await stand.call()
+
+
+async def test_while_it_drains_what_has_begun_goes_on_and_nothing_else_begins():
+    stand = Stand()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def delivery():
+        with Undertaking():
+            await stand.call()
+            begun.set()
+            await may_end.wait()
+            await stand.call()
+
+    running = asyncio.create_task(delivery())
+    await begun.wait()
+    stand.governor.brake = "drain"
+    assert (await stand.refusal()).code == "connection.paused"
+    with Undertaking():
+        assert (await stand.refusal()).counts is False
+    assert stand.governor.seen().under_way == 1
+    may_end.set()
+    await running
+    assert stand.governor.seen().under_way == 0
+    assert (await stand.refusal()).code == "connection.paused"
+
+
+async def test_a_pause_stops_even_what_has_begun():
+    stand = Stand()
+    with Undertaking():
+        await stand.call()
+        stand.governor.brake = "pause"
+        assert (await stand.refusal()).code == "connection.paused"
+
+
+async def test_a_delivery_that_fails_is_under_way_no_more():
+    stand = Stand()
+    with pytest.raises(RuntimeError), Undertaking():
+        await stand.call()
+        await stand.call()
+        assert stand.governor.under_way == 1
+        raise RuntimeError
+    assert stand.governor.under_way == 0
+
+
+def test_calls_of_a_minute_are_known_once_a_whole_minute_was_watched():
+    stand = Stand()
+    stand.clock.advance(30)
+    governor = Governor("erp", GovernorSettings(), clock=stand.clock, tap=stand.tap)
+    told = []
+    for calls in (2, 3, 0, 0):
+        for _ in range(calls):
+            governor.called()
+        told.append(governor.seen().calls_per_min)
+        stand.clock.advance(60)
+    assert told == [None, None, 3, 0]
+    stand.clock.advance(300)
+    assert (governor.seen().calls, governor.seen().calls_per_min) == (5, 0)
+
+
+async def test_a_connection_is_down_from_the_first_opening_until_it_works_or_nobody_tried_for_long():
+    stand = Stand(breaker_threshold=2)
+    assert stand.governor.seen().down_since is None
+    await stand.fail(2)
+    since = stand.clock.now()
+    stand.clock.advance(2)
+    await stand.call(works=False)
+    assert stand.governor.seen().down_since == since
+    stand.clock.advance(1100)
+    assert stand.governor.seen().down_since == since
+    stand.clock.advance(110)
+    assert stand.governor.seen().down_since is None
+    await stand.call()
+    assert (stand.governor.seen().down_since, stand.governor.seen().breaker) == (None, "closed")

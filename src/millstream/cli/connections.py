@@ -1,19 +1,30 @@
 """`millstream connections`: how the systems answer, and the brake."""
 
+import json
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 
 from millstream.cli.session import Session, actor, console, run
+from millstream.engine.connections import EXCHANGE_EVERY_S
 from millstream.engine.world import SystemWorld
+from millstream.ports.connections import Brake, ConnectionStanding
 from millstream.settings import Settings, read_settings
 from millstream.store.connections import PostgresConnections
 
-app = typer.Typer(help="See how the systems answer; pause and resume them.", no_args_is_help=True)
+app = typer.Typer(help="See how the systems answer; pause, drain and resume them.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="As `connections list` shows it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
+Window = Annotated[int, typer.Option("--window-s", min=60, max=86_400, help="Over how long calls are counted.")]
+NOT_KNOWN = "not known"
+DONE: dict[Brake, str] = {
+    "pause": "is called no more",
+    "drain": "begins nothing more; what runs may finish",
+    "off": "is called again",
+}
 
 
 def kinds_of(settings: Settings) -> dict[str, str]:
@@ -23,18 +34,38 @@ def kinds_of(settings: Settings) -> dict[str, str]:
 
 
 @app.command("list")
-def list_connections(window_s: Annotated[int, typer.Option("--window-s", min=60, max=86_400)] = 900) -> None:
-    """Each connection: breaker, pause, calls within the window."""
+def list_connections(window_s: Window = 900) -> None:
+    """Each connection: state, breaker, calls within the window."""
     kinds = kinds_of(read_settings())
 
     async def work(session: Session) -> int:
-        board = PostgresConnections(session.database, clock=SystemWorld().clock)
-        table = Table("name", "kind", "breaker", "calls", "failed", "refused", "last good", "paused", box=None)
-        for one in await board.standings(kinds, window_s=window_s):
-            good = f"{one.last_good_at:%Y-%m-%d %H:%M:%S}" if one.last_good_at else "not known"
+        table = Table("name", "kind", "state", "breaker", "calls", "failed", "refused", "last good", "why", box=None)
+        for one in await _board(session).standings(kinds, window_s=window_s):
+            good = f"{one.last_good_at:%Y-%m-%d %H:%M:%S}" if one.last_good_at else NOT_KNOWN
             pause = f"by {one.pause.actor}: {one.pause.reason}" if one.pause else ""
-            breaker = one.breaker or "not known"
-            table.add_row(one.name, one.kind, breaker, str(one.calls), str(one.failed), str(one.refused), good, pause)
+            counts = (str(one.calls), str(one.failed), str(one.refused))
+            table.add_row(one.name, one.kind, _state(one), one.breaker or NOT_KNOWN, *counts, good, pause)
+        console.print(table)
+        return 0
+
+    run(work)
+
+
+@app.command()
+def show(
+    name: Name, window_s: Window = 900, *, as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False
+) -> None:
+    """One connection: budget, token, what the last test found, which processes use it."""
+    kind = _kind(name)
+
+    async def work(session: Session) -> int:
+        (one,) = await _board(session).standings({name: kind}, window_s=window_s)
+        if as_json:
+            console.print_json(json.dumps(msgspec.to_builtins(one)))
+            return 0
+        table = Table("what", "now", box=None)
+        for row in _facts(one):
+            table.add_row(*row)
         console.print(table)
         return 0
 
@@ -44,24 +75,81 @@ def list_connections(window_s: Annotated[int, typer.Option("--window-s", min=60,
 @app.command()
 def pause(name: Name, reason: Reason) -> None:
     """Calls it no more, in all processes, over restarts, until somebody resumes it."""
-    _brake(name, reason, paused=True)
+    _brake(name, reason, "pause")
+
+
+@app.command()
+def drain(name: Name, reason: Reason) -> None:
+    """Begins nothing more with it and lets finish what runs; then it is paused, until somebody resumes it."""
+    _brake(name, reason, "drain")
 
 
 @app.command()
 def resume(name: Name, reason: Reason) -> None:
     """Calls it again."""
-    _brake(name, reason, paused=False)
+    _brake(name, reason, "off")
 
 
-def _brake(name: str, reason: str, *, paused: bool) -> None:
+def _board(session: Session) -> PostgresConnections:
+    return PostgresConnections(session.database, clock=SystemWorld().clock)
+
+
+def _kind(name: str) -> str:
     kinds = kinds_of(read_settings())
     if name not in kinds:
         raise typer.BadParameter(f"there is no connection {name}; there are {', '.join(kinds)}")
+    return kinds[name]
+
+
+def _brake(name: str, reason: str, brake: Brake) -> None:
+    kind = _kind(name)
 
     async def work(session: Session) -> int:
-        board = PostgresConnections(session.database, clock=SystemWorld().clock)
-        await board.pause(name, paused=paused, actor=actor(), reason=reason)
-        console.print(f"{name} is {'paused' if paused else 'called again'}; running processes hear of it within 3 s")
+        board = _board(session)
+        await board.pull(name, brake, actor=actor(), reason=reason)
+        console.print(f"{name} {DONE[brake]}; running processes hear of it within {EXCHANGE_EVERY_S:g} s")
+        (one,) = await board.standings({name: kind}, window_s=60)
+        if one.state == "draining":
+            console.print(f"now: {_state(one)}; look again with `millstream connections list`")
         return 0
 
     run(work)
+
+
+def _state(one: ConnectionStanding) -> str:
+    if one.state != "draining":
+        return one.state
+    return "draining" if one.still_running is None else f"draining, {one.still_running} still running"
+
+
+def _facts(one: ConnectionStanding) -> list[tuple[str, str]]:
+    """What a person asks of one connection, unknown where nobody knows."""
+    budget, token, test = one.budget, one.token, one.last_test
+    rate = NOT_KNOWN if budget.rate_per_s is None else f"{budget.rate_per_s:g}/s" if budget.rate_per_s else "no limit"
+    system = f"{budget.system.used} of {budget.system.limit}" if budget.system else NOT_KNOWN
+    fetched = f"{token.fetched_at:%Y-%m-%d %H:%M:%S}" if token else "no token, or not known"
+    ends = f"{token.ends_at:%Y-%m-%d %H:%M:%S}" if token and token.ends_at else NOT_KNOWN
+    facts = [
+        ("state", _state(one)),
+        ("breaker", one.breaker or NOT_KNOWN),
+        ("calls at once", f"{_or_not(budget.in_use)} of {_or_not(budget.concurrency)}"),
+        ("rate limit", rate),
+        ("calls in the last minute", _or_not(budget.calls_per_min)),
+        ("calls today (UTC)", _or_not(budget.calls_today)),
+        ("the system's own count", system),
+        ("token fetched", fetched),
+        ("token ends", ends),
+        ("last good call", f"{one.last_good_at:%Y-%m-%d %H:%M:%S}" if one.last_good_at else NOT_KNOWN),
+        ("processes", ", ".join(one.shared_by) or "none tells"),
+        ("last test", "never" if test is None else f"{test.at:%Y-%m-%d %H:%M} by {test.actor}"),
+    ]
+    if test is not None:
+        facts.append(("missing", ", ".join(test.missing) or "nothing by name"))
+        facts += [
+            (f"not well: {found.what}", f"{found.detail} → {found.fix}") for found in test.findings if not found.ok
+        ]
+    return facts
+
+
+def _or_not(number: int | None) -> str:
+    return NOT_KNOWN if number is None else str(number)

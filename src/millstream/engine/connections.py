@@ -12,7 +12,7 @@ EXCHANGE_EVERY_S: Final = 3.0
 
 
 class ConnectionKeeper:
-    """One per process that calls systems. A pause reaches it within `EXCHANGE_EVERY_S`."""
+    """One per process that calls systems. A brake reaches it within `EXCHANGE_EVERY_S`."""
 
     def __init__(
         self, board: ConnectionBoard, connections: Mapping[str, Governed], *, worker: str, clock: Clock, tap: Tap
@@ -27,12 +27,12 @@ class ConnectionKeeper:
         """Tells and hears once. While the database is away everything stays as it was."""
         seen = {name: connection.seen() for name, connection in self._connections.items()}
         try:
-            paused = await self._board.exchange(self._worker, seen)
+            braked = await self._board.exchange(self._worker, seen)
         except Retry as failure:
             self._tap.note("worker.ledger_unreachable", message=failure.message)
             return
         for name, connection in self._connections.items():
-            connection.paused = name in paused
+            connection.brake = braked.get(name, "off")
 
     async def keep(self) -> None:
         """Until cancelled."""

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import msgspec
 
-from millstream.ports.desk import DeliveryRow, Filter
+from millstream.ports.desk import DeliveryRow, Filter, Resolution
+from millstream.ports.overview import Total
 
-Action = Literal["retry", "release", "discard"]
+Action = Literal["retry", "release", "discard", "resolve"]
 BulkState = Literal["ready", "running", "paused", "done", "cancelled"]
 Order = Literal["start", "pause", "resume", "cancel"]
 
@@ -24,15 +25,25 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """What an action would come to now. `deliveries` are those it can be done to; `sample` shows the first of them."""
+    """What an action would come to now. `deliveries` are those it can be done to; `sample` shows the first of them.
+
+    `orders` counts what those are about, `money` adds it up by currency; `orders_without_total` are those of them whose
+    money is not known.
+    """
 
     deliveries: int
     shares: tuple[Share, ...]
+    orders: int
+    money: tuple[Total, ...]
+    orders_without_total: int
     sample: tuple[DeliveryRow, ...]
 
 
 class Bulk(msgspec.Struct, frozen=True, kw_only=True):
-    """A bulk action. `done` and `refused` count deliveries; those that mended themselves meanwhile are in neither."""
+    """A bulk action. `done` and `refused` count deliveries; those that mended themselves meanwhile are in neither.
+
+    `resolution` is the category of one that resolves.
+    """
 
     id: UUID
     action: Action
@@ -45,6 +56,15 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
     refused: int
     created_at: datetime
     updated_at: datetime
+    resolution: Resolution | None = None
+
+
+class Became(msgspec.Struct, frozen=True, kw_only=True):
+    """So many of the deliveries it was done to are in this state now; `code`: why those fail that do."""
+
+    state: str
+    code: str | None
+    deliveries: int
 
 
 class BulkDesk(Protocol):
@@ -54,8 +74,13 @@ class BulkDesk(Protocol):
         """Changes nothing."""
         ...
 
-    async def prepare(self, action: Action, wanted: Filter, *, actor: str, reason: str) -> Bulk:
-        """A bulk action that is ready to be started. What comes in later is not part of it."""
+    async def prepare(
+        self, action: Action, wanted: Filter, *, actor: str, reason: str, resolution: Resolution | None = None
+    ) -> Bulk:
+        """A bulk action that is ready to be started. What comes in later is not part of it.
+
+        `resolution` goes with `resolve`, which needs it, and with nothing else.
+        """
         ...
 
     async def order(self, bulk_id: UUID, order: Order, *, actor: str) -> Bulk:
@@ -67,6 +92,10 @@ class BulkDesk(Protocol):
 
     async def find(self, bulk_id: UUID) -> Bulk | None:
         """How far it is."""
+        ...
+
+    async def outcome(self, bulk: Bulk) -> Sequence[Became]:
+        """Where the deliveries are now that it was done to, most first."""
         ...
 
     async def newest(self, *, limit: int) -> Sequence[Bulk]:

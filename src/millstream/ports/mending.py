@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from millstream.ports.desk import DeliveryRow
+from millstream.ports.desk import DeliveryRow, Resolution
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,8 +25,8 @@ class Mending(Protocol):
     about any more, and Reject("delivery.not_mendable") if its state does not allow it.
     """
 
-    async def retry(self, decision: Decision) -> DeliveryRow:
-        """Due now, with a fresh set of attempts and today's data."""
+    async def retry(self, decision: Decision, *, as_it_came: bool = False) -> DeliveryRow:
+        """Due now, with a fresh set of attempts and today's data. `as_it_came` drops what was amended."""
         ...
 
     async def amend(self, decision: Decision, payload: dict[str, Any]) -> DeliveryRow:
@@ -39,6 +39,17 @@ class Mending(Protocol):
 
     async def discard(self, decision: Decision) -> DeliveryRow:
         """Shall not happen; its lane goes on."""
+        ...
+
+    async def resolve(self, decision: Decision, resolution: Resolution) -> DeliveryRow:
+        """Closed: shall not happen, for this reason; its lane goes on."""
+        ...
+
+    async def reopen(self, decision: Decision) -> DeliveryRow:
+        """In review again, in its old place in its lane.
+
+        Raises Reject("delivery.overtaken") where something later has happened that it would have to come before.
+        """
         ...
 
     async def assign(self, decision: Decision, assignee: str | None) -> DeliveryRow:

@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 
 from millstream.domain.errors import Reject
-from millstream.ports.bulk import Action, Bulk, BulkState, Estimate, Order, Share
-from millstream.ports.desk import DeliveryRow, Filter
+from millstream.ports.bulk import Action, Became, Bulk, BulkState, Estimate, Order, Share
+from millstream.ports.desk import DeliveryRow, Filter, Resolution
+from millstream.ports.overview import Total
 from millstream.ports.world import World
 from millstream.store import actions, sql
 from millstream.store.database import Database
@@ -21,7 +22,10 @@ _TARGETS: Final[dict[Action, tuple[str, ...]]] = {
     "retry": actions.MENDABLE,
     "release": ("held",),
     "discard": actions.DISCARDABLE,
+    "resolve": actions.DISCARDABLE,
 }
+_KEPT_AS: Final[dict[Action, str]] = {"resolve": "discard"}
+"""Actions a version before would not know, and what it does in their place."""
 _MOVES: Final[dict[Order, tuple[tuple[BulkState, ...], BulkState]]] = {
     "start": (("ready",), "running"),
     "pause": (("running",), "paused"),
@@ -53,6 +57,9 @@ class PostgresBulk:
         asked = (*actions.parameters(wanted, self._world.clock.now()), list(_TARGETS[action]))
         async with self._reading.connection() as connection:
             rows = await connection.fetch(_SQL["shares"], *asked)
+            worth = await connection.fetch(
+                _SQL["worth"], *asked, sorted(self._waivable) if action == "release" else None
+            )
             ids = [row["id"] for row in await connection.fetch(_SQL["batch"], *asked, 0, 2**63 - 1, SAMPLE_MAX)]
             first = actions.parameters(Filter(ids=tuple(ids)), self._world.clock.now())
             sample = await connection.fetch(actions.DESK["list"], *first, 0, SAMPLE_MAX) if ids else []
@@ -60,26 +67,34 @@ class PostgresBulk:
         return Estimate(
             deliveries=sum(share.deliveries for share in shares if not share.refused),
             shares=shares,
+            orders=sum(row["orders"] for row in worth),
+            money=tuple(Total(**dict(row)) for row in worth if row["currency"] is not None),
+            orders_without_total=sum(row["orders"] for row in worth if row["currency"] is None),
             sample=tuple(msgspec.convert(dict(row), DeliveryRow) for row in sample),
         )
 
     def _refuses(self, action: Action, code: str | None) -> bool:
         return action == "release" and code not in self._waivable
 
-    async def prepare(self, action: Action, wanted: Filter, *, actor: str, reason: str) -> Bulk:
+    async def prepare(
+        self, action: Action, wanted: Filter, *, actor: str, reason: str, resolution: Resolution | None = None
+    ) -> Bulk:
         """See BulkDesk."""
+        if (action == "resolve") != (resolution is not None):
+            raise Reject("bulk.category", "Resolving needs a category, and nothing else takes one.", field="category")
         estimate = await self.estimate(action, wanted)
         now = self._world.clock.now()
         async with self._database.transaction() as connection:
             row = await connection.fetchrow(
                 _SQL["insert"],
                 self._world.ids.new(),
-                action,
+                _KEPT_AS.get(action, action),
                 json_text(wanted),
                 reason,
                 actor,
                 estimate.deliveries,
                 now,
+                resolution,
             )
             await self._audit(connection, row, actor, "prepare", now)
         return _bulk(row)
@@ -105,6 +120,12 @@ class PostgresBulk:
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_SQL["find"], bulk_id)
         return None if row is None else _bulk(row)
+
+    async def outcome(self, bulk: Bulk) -> Sequence[Became]:
+        """See BulkDesk."""
+        asked = (f"delivery.{bulk.action}", bulk.actor, bulk.created_at, str(bulk.id))
+        async with self._reading.connection() as connection:
+            return [Became(**dict(row)) for row in await connection.fetch(_SQL["outcome"], *asked)]
 
     async def newest(self, *, limit: int) -> Sequence[Bulk]:
         """See BulkDesk."""
@@ -145,19 +166,23 @@ class PostgresBulk:
                 await actions.make_due(connection, chosen, now)
             case "release":
                 await actions.waive(connection, chosen, now)
-            case "discard":
-                await actions.discard(connection, chosen, now, bulk.reason)
+            case "discard" | "resolve":
+                await actions.discard(connection, chosen, now, bulk.reason, bulk.resolution)
         told = {"reason": bulk.reason, "bulk": str(bulk.id)}
+        if bulk.resolution is not None:
+            told["resolution"] = bulk.resolution
         await actions.audit_deliveries(connection, chosen, now, bulk.actor, bulk.action, told)
 
     async def _audit(self, connection: Any, row: Any, actor: str, what: str, now: datetime) -> None:
         wanted = {key: value for key, value in msgspec.json.decode(row["wanted"]).items() if value}
-        detail = {"action": row["action"], "filter": wanted, "reason": row["reason"], "estimate": row["estimate"]}
+        detail = {"action": _bulk(row).action, "filter": wanted, "reason": row["reason"], "estimate": row["estimate"]}
         await actions.audit(connection, now, actor, f"bulk.{what}", f"bulk/{row['id']}", detail)
 
 
 def _bulk(row: Any) -> Bulk:
     fields = {name: row[name] for name in Bulk.__struct_fields__}
     fields["id"] = UUID(bytes=row["id"].bytes)
+    if fields["resolution"] is not None:
+        fields["action"] = "resolve"
     fields["wanted"] = msgspec.json.decode(row["wanted"], type=Filter)
     return Bulk(**fields)

@@ -3,20 +3,17 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from millstream.domain.errors import Conflict, Reject
-from millstream.domain.states import DeliveryState
-from millstream.ports.desk import DeliveryRow, Filter
+from millstream.ports.desk import DeliveryRow, Filter, Resolution
 from millstream.ports.mending import Decision
 from millstream.ports.world import World
 from millstream.store import actions
 from millstream.store.database import Database
 from millstream.store.story import read_deliveries
-
-_ANY: Final = tuple(DeliveryState)
 
 
 class PostgresMending:
@@ -27,11 +24,13 @@ class PostgresMending:
         self._world = world
         self._waivable = waivable
 
-    async def retry(self, decision: Decision) -> DeliveryRow:
+    async def retry(self, decision: Decision, *, as_it_came: bool = False) -> DeliveryRow:
         """See Mending."""
         async with self._deciding(decision, actions.MENDABLE) as (connection, row):
+            if as_it_came:
+                await actions.as_it_came(connection, [row])
             await actions.make_due(connection, [row], self._world.clock.now())
-            return await self._done(connection, row, decision, "retry")
+            return await self._done(connection, row, decision, "retry", **({"as_it_came": True} if as_it_came else {}))
 
     async def amend(self, decision: Decision, payload: dict[str, Any]) -> DeliveryRow:
         """See Mending."""
@@ -58,23 +57,35 @@ class PostgresMending:
             await actions.discard(connection, [row], self._world.clock.now(), decision.reason)
             return await self._done(connection, row, decision, "discard")
 
+    async def resolve(self, decision: Decision, resolution: Resolution) -> DeliveryRow:
+        """See Mending."""
+        async with self._deciding(decision, actions.DISCARDABLE) as (connection, row):
+            await actions.discard(connection, [row], self._world.clock.now(), decision.reason, resolution)
+            return await self._done(connection, row, decision, "resolve", resolution=resolution)
+
+    async def reopen(self, decision: Decision) -> DeliveryRow:
+        """See Mending."""
+        async with self._deciding(decision, actions.REOPENABLE) as (connection, row):
+            await actions.reopen(connection, [row], self._world.clock.now(), decision.reason)
+            return await self._done(connection, row, decision, "reopen")
+
     async def assign(self, decision: Decision, assignee: str | None) -> DeliveryRow:
         """See Mending."""
-        async with self._deciding(decision, _ANY) as (connection, row):
-            await connection.execute(actions.DESK["assign"], row["id"], assignee)
+        async with self._deciding(decision, actions.ANY_STATE) as (connection, row):
+            await connection.execute(actions.DESK["assign"], [row["id"]], assignee)
             return await self._done(connection, row, decision, "assign", assignee=assignee)
 
     async def snooze(self, decision: Decision, until: datetime | None) -> DeliveryRow:
         """See Mending."""
-        async with self._deciding(decision, _ANY) as (connection, row):
-            await connection.execute(actions.DESK["snooze"], row["id"], until)
+        async with self._deciding(decision, actions.ANY_STATE) as (connection, row):
+            await connection.execute(actions.DESK["snooze"], [row["id"]], until)
             return await self._done(connection, row, decision, "snooze", until=until)
 
     async def tag(self, decision: Decision, tags: Sequence[str]) -> DeliveryRow:
         """See Mending."""
         words = sorted(set(tags))
-        async with self._deciding(decision, _ANY) as (connection, row):
-            await connection.execute(actions.DESK["tag"], row["id"], words)
+        async with self._deciding(decision, actions.ANY_STATE) as (connection, row):
+            await connection.execute(actions.DESK["tag"], [row["id"]], words)
             return await self._done(connection, row, decision, "tag", tags=words)
 
     @asynccontextmanager
@@ -82,8 +93,8 @@ class PostgresMending:
         """The delivery, locked, in the version decided about and in one of these states."""
         now = self._world.clock.now()
         async with self._database.transaction() as connection:
-            seen = await actions.look(connection, Filter(ids=(decision.delivery_id,)), _ANY, now)
-            locked = await actions.lock(connection, seen, _ANY, now)
+            seen = await actions.look(connection, Filter(ids=(decision.delivery_id,)), actions.ANY_STATE, now)
+            locked = await actions.lock(connection, seen, actions.ANY_STATE, now)
             if not locked:
                 raise Reject("delivery.unknown", f"There is no delivery {decision.delivery_id}.")
             before = (await read_deliveries(connection, [decision.delivery_id]))[0].row

@@ -5,7 +5,10 @@ from contextvars import ContextVar
 from time import perf_counter
 from typing import Protocol
 
+import msgspec
+
 from millstream.domain.errors import Failure, Retry, Unknown
+from millstream.ports.connections import Brake, Seen, TokenLife
 from millstream.ports.tap import Call, Tap
 from millstream.wire.conceal import concealed, credentials_in
 from millstream.wire.governor import Governor
@@ -14,6 +17,8 @@ from millstream.wire.http import Request, Response, Transport, TransportError
 calls_of_this_attempt: ContextVar[list[Call] | None] = ContextVar("calls_of_this_attempt", default=None)
 lease_of_this_attempt: ContextVar[Callable[[], bool] | None] = ContextVar("lease_of_this_attempt", default=None)
 """Whether the delivery this attempt runs for is still ours; None outside of deliveries."""
+trace_of_this_attempt: ContextVar[str | None] = ContextVar("trace_of_this_attempt", default=None)
+"""The W3C traceparent that calls of this attempt carry; None where nobody traces."""
 
 
 class AuthExpired(Exception):  # noqa: N818 - a signal between classifier and connection, not an error of anybody
@@ -33,6 +38,10 @@ class Auth(Protocol):
 
     async def renew(self) -> bool:
         """Forgets a cached credential. False: there is nothing to renew, the refusal is final."""
+        ...
+
+    def token_life(self) -> TokenLife | None:
+        """The life of the token it holds; None if it holds none, or needs none."""
         ...
 
 
@@ -62,8 +71,21 @@ class Connection:
         self.system = system
         self.governor = governor
         self._transport = transport
-        self._auth = auth
+        self.auth = auth
         self._tap = tap
+
+    @property
+    def brake(self) -> Brake:
+        """See `ports.connections.Governed`."""
+        return self.governor.brake
+
+    @brake.setter
+    def brake(self, brake: Brake) -> None:
+        self.governor.brake = brake
+
+    def seen(self) -> Seen:
+        """See `ports.connections.Governed`."""
+        return msgspec.structs.replace(self.governor.seen(), token=self.auth.token_life())
 
     async def send(
         self,
@@ -77,14 +99,16 @@ class Connection:
         """The answer, if it is a good one; otherwise raises what `classify` or the transport made of it.
 
         `repeatable` says that doing it twice harms nothing: then a lost answer is Retry, otherwise Unknown(key).
+        `auth` may be replaced at any time: a call that was refused with the one before is sent once more with the new.
         """
         async with self.governor.slot():
             if not repeatable:
                 _refuse_without_lease(operation, key)
+            auth = self.auth
             try:
                 return await self._attempt(request, operation, classify, key, repeatable)
             except AuthExpired as expired:
-                if not await self._auth.renew():
+                if auth is self.auth and not await auth.renew():
                     raise expired.failure from expired
             try:
                 return await self._attempt(request, operation, classify, key, repeatable)
@@ -95,13 +119,16 @@ class Connection:
         self, request: Request, operation: str, classify: Classify, key: str | None, repeatable: bool
     ) -> Response:
         self._tap.note("call.started", system=self.system, operation=operation, key=key)
+        self.governor.called()
         started = perf_counter()
         status: int | None = None
         outcome = "interrupted"  # unless we get to the end of it
         authorized: Request | None = None
         try:
-            authorized = await self._auth.authorize(request, self._transport.send)
-            response = concealed(await self._transport.send(authorized), credentials_in(authorized.headers))
+            authorized = await self.auth.authorize(request, self._transport.send)
+            trace = trace_of_this_attempt.get()
+            sent = authorized if trace is None else authorized.with_headers({"traceparent": trace})
+            response = concealed(await self._transport.send(sent), credentials_in(authorized.headers))
             status = response.status
             verdict = classify(response, key)
             if verdict is not None:

@@ -1,14 +1,19 @@
 """Rate and concurrency per connection, and a circuit breaker in front of it."""
 
 import asyncio
+from contextvars import ContextVar, Token
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from millstream.domain.errors import Retry
-from millstream.ports.connections import BreakerState, Seen
+from millstream.ports.connections import Brake, BreakerState, Seen, Usage
 from millstream.ports.tap import Tap
 from millstream.ports.world import Clock
+
+DOWN_FORGOTTEN_AFTER: Final = timedelta(minutes=20)  # longer than the longest wait between two tries
+BRAKE_LOOK_S: Final = 15.0  # when a delivery that met a brake looks again
 
 
 class GovernorSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +24,75 @@ class GovernorSettings(msgspec.Struct, frozen=True, kw_only=True):
     breaker_threshold: int = 5  # consecutive failures that open the breaker
     breaker_cooldown_s: float = 1.0  # the first one; each failed probe doubles it
     breaker_cooldown_max_s: float = 30.0
+
+
+class Undertaking:
+    """One try of a delivery, as connections know it: those it has called are not drained before it ends."""
+
+    def __init__(self) -> None:
+        self._begun: set[Governor] = set()
+        self._outer: Token[Undertaking | None] | None = None
+
+    def __enter__(self) -> None:
+        self._outer = _undertaking.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        for governor in self._begun:
+            governor.under_way -= 1
+        self._begun.clear()
+        if self._outer is not None:
+            _undertaking.reset(self._outer)
+
+    def has_begun(self, governor: "Governor") -> bool:
+        """Whether it has called this connection already."""
+        return governor in self._begun
+
+    def begin(self, governor: "Governor") -> None:
+        """It calls this connection."""
+        if governor not in self._begun:
+            self._begun.add(governor)
+            governor.under_way += 1
+
+
+_undertaking: Final[ContextVar[Undertaking | None]] = ContextVar("undertaking", default=None)
+
+
+class CallCount:
+    """Calls since the process began, and in the last whole minute."""
+
+    __slots__ = ("_clock", "_last", "_minute", "_now", "_whole", "total")
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.total = 0
+        self._minute = self._minute_now()
+        self._now = 0
+        self._last: int | None = None
+        self._whole = False  # the present minute was watched from its beginning
+
+    def _minute_now(self) -> int:
+        return int(self._clock.now().timestamp() // 60)
+
+    def add(self) -> None:
+        """One more."""
+        self._turn()
+        self.total += 1
+        self._now += 1
+
+    def last_minute(self) -> int | None:
+        """None before a whole minute has passed."""
+        self._turn()
+        return self._last
+
+    def _turn(self) -> None:
+        minute = self._minute_now()
+        if minute == self._minute:
+            return
+        if minute > self._minute + 1:
+            self._last = 0
+        else:
+            self._last = self._now if self._whole else None
+        self._minute, self._now, self._whole = minute, 0, True
 
 
 class Governor:
@@ -37,13 +111,18 @@ class Governor:
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._failures = 0
         self._open_until: datetime | None = None
+        self._opened_at: datetime | None = None  # last
+        self._down_since: datetime | None = None
         self._asked_until: datetime | None = None  # the end of a pause the other side asked for
         self._cooldown_s = settings.breaker_cooldown_s
         self._probing = False
         self._tokens = max(settings.rate_per_s, 1.0)
         self._refilled_at = clock.now()
         self._answered_at: datetime | None = None
-        self.paused = False
+        self._usage: Usage | None = None
+        self._calls = CallCount(clock)
+        self.brake: Brake = "off"
+        self.under_way = 0  # tries of deliveries that have called it and are not at their end
 
     def seen(self) -> Seen:
         """How it stands now."""
@@ -61,7 +140,27 @@ class Governor:
             rate_per_s=rate,
             tokens=self._tokens if rate > 0 else None,
             answered_at=self._answered_at,
+            brake=self.brake,
+            under_way=self.under_way,
+            calls=self._calls.total,
+            calls_per_min=self._calls.last_minute(),
+            down_since=self._known_down_since(),
+            usage=self._usage,
         )
+
+    def _known_down_since(self) -> datetime | None:
+        """What nobody tried for long may be up again."""
+        if self._opened_at is None or self._clock.now() - self._opened_at > DOWN_FORGOTTEN_AFTER:
+            return None
+        return self._down_since
+
+    def called(self) -> None:
+        """A request leaves."""
+        self._calls.add()
+
+    def told_usage(self, *, used: int, limit: int) -> None:
+        """The system said how much of its own limit is used."""
+        self._usage = Usage(used=used, limit=limit, told_at=self._clock.now())
 
     @property
     def is_open(self) -> bool:
@@ -69,7 +168,7 @@ class Governor:
         return self._open_until is not None and self._clock.now() < self._open_until
 
     def slot(self) -> "Slot":
-        """One place for one call, by `async with`. Raises Retry(counts=False) while paused or the breaker is open."""
+        """One place for one call, by `async with`. Raises Retry(counts=False) while braked or the breaker is open."""
         return Slot(self)
 
     async def enter(self) -> bool:
@@ -82,6 +181,9 @@ class Governor:
         except Retry:
             self._slots.release()
             raise
+        undertaking = _undertaking.get()
+        if undertaking is not None:
+            undertaking.begin(self)
         try:
             if self._settings.rate_per_s > 0:
                 await self._take_token()
@@ -98,8 +200,8 @@ class Governor:
 
     def refuse_if_closed(self) -> bool:
         """Whether a call now would be the probe. Raises Retry if there may be none."""
-        if self.paused:
-            raise Retry("connection.paused", f"{self.system} is paused by an operator", after_s=15.0, counts=False)
+        if self.brake != "off":
+            self._refuse_by_brake()
         if self._open_until is None:
             return False
         wait = (self._open_until - self._clock.now()).total_seconds()
@@ -111,6 +213,15 @@ class Governor:
                 counts=False,
             )
         return True
+
+    def _refuse_by_brake(self) -> None:
+        """While it drains, a try that has called it already may go on to its end."""
+        undertaking = _undertaking.get()
+        if self.brake == "drain" and undertaking is not None and undertaking.has_begun(self):
+            return
+        word = "paused" if self.brake == "pause" else "drained"
+        text = f"{self.system} is {word} by an operator"
+        raise Retry("connection.paused", text, after_s=BRAKE_LOOK_S, counts=False)
 
     async def _take_token(self) -> None:
         rate = self._settings.rate_per_s
@@ -132,7 +243,7 @@ class Governor:
         if self._open_until is not None:
             self._tap.note("breaker.closed", system=self.system)
         self._failures = 0
-        self._open_until = self._asked_until = None
+        self._open_until = self._asked_until = self._down_since = None
         self._cooldown_s = self._settings.breaker_cooldown_s
 
     def failed(self, *, after_s: float | None = None) -> None:
@@ -149,7 +260,9 @@ class Governor:
             self._open(self._cooldown_s)
 
     def _open(self, cooldown_s: float) -> None:
-        until = self._clock.now() + timedelta(seconds=cooldown_s)
+        self._opened_at = self._clock.now()
+        self._down_since = self._down_since or self._opened_at
+        until = self._opened_at + timedelta(seconds=cooldown_s)
         self._open_until = until if self._open_until is None else max(until, self._open_until)
         self._tap.note("breaker.opened", system=self.system, failures=self._failures, cooldown_s=cooldown_s)
 

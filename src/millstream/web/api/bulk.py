@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from millstream.domain.access import Right
 from millstream.domain.states import DeliveryState
-from millstream.ports.bulk import Action, Bulk, BulkDesk, Estimate, Order
-from millstream.ports.desk import Filter
-from millstream.web.api.deliveries import CREDIT, Reason, Word
+from millstream.ports.bulk import Action, Became, Bulk, BulkDesk, Estimate, Order
+from millstream.ports.desk import Filter, Resolution
+from millstream.web.api.mending import CREDIT
 from millstream.web.api.rights import Mender, Viewer, refuse_without
 from millstream.web.api.shapes import ID_MAX, PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, document, refusals
+from millstream.web.api.wishes import Reason, Word
 from millstream.web.problems import FieldError, Problem
 
 IDS_MAX = 1000
@@ -35,12 +36,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class BulkWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What shall be done to which deliveries, and why. `dry_run`: only say what it would come to."""
+    """What shall be done to which deliveries, and why. `dry_run`: only say what it would come to.
+
+    `category` goes with `resolve`, which needs it once it is no dry run, and with nothing else.
+    """
 
     action: Action
     filter: Wanted
     reason: Reason
     dry_run: bool = True
+    category: Resolution | None = None
 
 
 class BulkAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,9 +61,21 @@ class BulkList(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Bulk, ...]
 
 
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the deliveries are now that it was done to, most first."""
+
+    items: tuple[Became, ...]
+
+
 def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
     """Estimate, dry run, start, progress, pause, resume, cancel."""
     router = APIRouter(prefix="/api/bulk", tags=["bulk"])
+
+    async def known(bulk_id: UUID) -> Bulk:
+        found = await bulk.find(bulk_id)
+        if found is None:
+            raise Problem("bulk.unknown", "There is no bulk action of this id. `GET /api/bulk` lists the newest.")
+        return found
 
     @router.post("", summary="Estimate a bulk action, or make one ready", **shapes.takes(BulkWish, BulkAnswer))
     async def prepare(identity: Mender, wish: Annotated[BulkWish, document(BulkWish)]) -> Response:
@@ -68,7 +85,10 @@ def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
             refuse_without(identity, Right.RELEASE_CREDIT)
         if wish.dry_run:
             return answer(BulkAnswer(estimate=estimate, bulk=None))
-        made = await bulk.prepare(wish.action, wanted, actor=identity.name, reason=wish.reason.strip())
+        async with refusals():
+            made = await bulk.prepare(
+                wish.action, wanted, actor=identity.name, reason=wish.reason.strip(), resolution=wish.category
+            )
         return answer(BulkAnswer(estimate=estimate, bulk=made))
 
     @router.get("", summary="Bulk actions, the newest first", **shapes.answers(BulkList))
@@ -77,10 +97,11 @@ def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
 
     @router.get("/{bulk_id}", summary="How far a bulk action is", **shapes.answers(Bulk, 404))
     async def show(bulk_id: UUID, _: Viewer) -> Response:
-        found = await bulk.find(bulk_id)
-        if found is None:
-            raise Problem("bulk.unknown", "There is no bulk action of this id. `GET /api/bulk` lists the newest.")
-        return answer(found)
+        return answer(await known(bulk_id))
+
+    @router.get("/{bulk_id}/outcome", summary="What became of its deliveries", **shapes.answers(Outcome, 404))
+    async def outcome(bulk_id: UUID, _: Viewer) -> Response:
+        return answer(Outcome(items=tuple(await bulk.outcome(await known(bulk_id)))))
 
     @router.post("/{bulk_id}/{order}", summary="Start, pause, resume or cancel it", **shapes.answers(Bulk, 404, 409))
     async def steer(bulk_id: UUID, order: Order, identity: Mender) -> Response:

@@ -2,20 +2,27 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from millstream.ports.connections import ConnectionBoard, ConnectionStanding
+from millstream.ports.connections import Brake, ConnectionBoard, ConnectionStanding
 from millstream.ports.finding import Finding
-from millstream.web.api.deliveries import Deciding
 from millstream.web.api.rights import Keeper, Viewer
 from millstream.web.api.shapes import Shapes, answer, document
+from millstream.web.api.shared import Shared, Watching
+from millstream.web.api.wishes import Deciding
 from millstream.web.problems import Problem
 
-CHECK_TIMEOUT_S = 60.0
+CHECK_TIMEOUT_S: Final = 60.0
+WINDOW_S: Final = 900
+BRAKES: Final[dict[str, tuple[Brake, str]]] = {
+    "pause": ("pause", "Call it no more"),
+    "drain": ("drain", "Begin nothing more with it, let finish what runs, then call it no more"),
+    "resume": ("off", "Call it again"),
+}
 
 
 class Checkable(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +47,10 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
-def connection_routes(shapes: Shapes, *, board: ConnectionBoard, connections: Mapping[str, Checkable]) -> APIRouter:
-    """Standing, pause, resume, test."""
+def connection_routes(
+    shapes: Shapes, *, board: ConnectionBoard, connections: Mapping[str, Checkable], shared: Shared
+) -> APIRouter:
+    """Standing, pause, drain, resume, test."""
     router = APIRouter(prefix="/api/connections", tags=["connections"])
     kinds = {name: connection.kind for name, connection in connections.items()}
 
@@ -52,35 +61,41 @@ def connection_routes(shapes: Shapes, *, board: ConnectionBoard, connections: Ma
             )
         return connections[name]
 
-    async def now(name: str, window_s: int = 900) -> ConnectionStanding:
+    async def now(name: str, window_s: int = WINDOW_S) -> ConnectionStanding:
         return (await board.standings({name: kinds[name]}, window_s=window_s))[0]
 
     @router.get("", summary="How the systems answer", **shapes.answers(Connections))
-    async def list_connections(_: Viewer, window_s: Annotated[int, Query(ge=60, le=86_400)] = 900) -> Response:
-        items = await board.standings(kinds, window_s=window_s)
-        return answer(Connections(window_s=window_s, items=tuple(items)))
+    async def list_connections(
+        _: Viewer, watching: Watching, window_s: Annotated[int, Query(ge=60, le=86_400)] = WINDOW_S
+    ) -> Response:
+        async def find() -> Connections:
+            return Connections(window_s=window_s, items=tuple(await board.standings(kinds, window_s=window_s)))
 
-    @router.post("/{name}/pause", summary="Call it no more", **shapes.takes(Deciding, ConnectionStanding, 404))
-    async def pause(name: str, identity: Keeper, wish: Annotated[Deciding, document(Deciding)]) -> Response:
-        known(name)
-        await board.pause(name, paused=True, actor=identity.name, reason=wish.reason.strip())
-        return answer(await now(name))
+        return answer(await shared.ask(("connections", window_s), find, watching=watching))
 
-    @router.post("/{name}/resume", summary="Call it again", **shapes.takes(Deciding, ConnectionStanding, 404))
-    async def resume(name: str, identity: Keeper, wish: Annotated[Deciding, document(Deciding)]) -> Response:
-        known(name)
-        await board.pause(name, paused=False, actor=identity.name, reason=wish.reason.strip())
-        return answer(await now(name))
+    def braking(verb: str, brake: Brake, summary: str) -> None:
+        @router.post(f"/{{name}}/{verb}", summary=summary, **shapes.takes(Deciding, ConnectionStanding, 404))
+        async def pull(name: str, identity: Keeper, wish: Annotated[Deciding, document(Deciding)]) -> Response:
+            known(name)
+            await board.pull(name, brake, actor=identity.name, reason=wish.reason.strip())
+            return answer(await now(name))
+
+    for verb, (brake, summary) in BRAKES.items():
+        braking(verb, brake, summary)
 
     @router.post("/{name}/test", summary="Try it now", **shapes.answers(Tested, 404))
-    async def test(name: str, _: Keeper) -> Response:
-        connection = known(name)
-        try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
-                findings = tuple(await connection.check())
-        except TimeoutError:
-            text = f"It took longer than {CHECK_TIMEOUT_S:g} s"
-            findings = (Finding(what="answers", ok=False, detail=text, fix="look at the system and the way to it"),)
+    async def test(name: str, identity: Keeper) -> Response:
+        findings = await _examine(known(name))
+        await board.examined(name, findings, actor=identity.name)
         return answer(Tested(name=name, ok=all(finding.ok for finding in findings), findings=findings))
 
     return router
+
+
+async def _examine(connection: Checkable) -> tuple[Finding, ...]:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_S):
+            return tuple(await connection.check())
+    except TimeoutError:
+        text = f"It took longer than {CHECK_TIMEOUT_S:g} s"
+        return (Finding(what="answers", ok=False, detail=text, fix="look at the system and the way to it"),)

@@ -1,0 +1,170 @@
+"""`millstream bulk`: one action on everything a filter means, done by the workers batch by batch."""
+
+from enum import StrEnum
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from msgspec import convert
+from rich.table import Table
+
+from millstream.cli.choice import Cause, Code, EventType, Ids, Order, Reason, State, Subscriber, chosen
+from millstream.cli.deliveries import Closing
+from millstream.cli.session import Session, actor, console, run
+from millstream.engine.world import SystemWorld
+from millstream.flows.order_to_erp import WAIVABLE
+from millstream.ports import bulk as ports
+from millstream.ports.desk import Filter, Resolution
+from millstream.store.bulk import PostgresBulk
+
+app = typer.Typer(help="Estimate, start, watch, pause, resume, cancel.", no_args_is_help=True)
+
+
+class Doing(StrEnum):
+    """What can be done to many, see `ports.bulk.Action`."""
+
+    RETRY = "retry"
+    RELEASE = "release"
+    DISCARD = "discard"
+    RESOLVE = "resolve"
+
+
+Action = Annotated[Doing, typer.Argument(help="What shall be done.", case_sensitive=False)]
+BulkId = Annotated[UUID, typer.Argument(help="As `bulk show` lists it.")]
+Category = Annotated[Closing | None, typer.Option("--category", help="Why, for resolve.", case_sensitive=False)]
+
+
+def _desk(session: Session) -> PostgresBulk:
+    return PostgresBulk(session.database, world=SystemWorld(), waivable=WAIVABLE)
+
+
+def _wanted(wanted: Filter) -> Filter:
+    if wanted == Filter():
+        raise typer.BadParameter("say which: ids, or a filter such as --state held or --code sku.unknown")
+    return wanted
+
+
+@app.command()
+def estimate(
+    action: Action,
+    ids: Ids = None,
+    state: State = None,
+    subscriber: Subscriber = None,
+    event_type: EventType = None,
+    code: Code = None,
+    cause: Cause = None,
+    order: Order = None,
+) -> None:
+    """Says what it would come to now, and changes nothing."""
+    wanted = _wanted(
+        chosen(ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order)
+    )
+
+    async def work(session: Session) -> int:
+        _print_estimate(await _desk(session).estimate(convert(action.value, ports.Action), wanted), action)
+        return 0
+
+    run(work)
+
+
+@app.command()
+def start(
+    action: Action,
+    reason: Reason,
+    ids: Ids = None,
+    category: Category = None,
+    state: State = None,
+    subscriber: Subscriber = None,
+    event_type: EventType = None,
+    code: Code = None,
+    cause: Cause = None,
+    order: Order = None,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Shows the estimate, asks, and starts it: the workers do it, 200 deliveries at a time."""
+    wanted = _wanted(
+        chosen(ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order)
+    )
+    if (action is Doing.RESOLVE) != (category is not None):
+        raise typer.BadParameter("--category goes with resolve, which needs it")
+    resolution = None if category is None else convert(category.value, Resolution)
+
+    async def work(session: Session) -> int:
+        desk, doing = _desk(session), convert(action.value, ports.Action)
+        _print_estimate(await desk.estimate(doing, wanted), action)
+        if not (yes or typer.confirm(f"{action.value} them?")):
+            return 1
+        made = await desk.prepare(doing, wanted, actor=actor(), reason=reason, resolution=resolution)
+        await desk.order(made.id, "start", actor=actor())
+        console.print(f"started; watch it with `millstream bulk show {made.id}`")
+        return 0
+
+    run(work)
+
+
+@app.command()
+def show(bulk_id: Annotated[UUID | None, typer.Argument(help="One; left out: the newest.")] = None) -> None:
+    """How far bulk actions are."""
+
+    async def work(session: Session) -> int:
+        found = await _desk(session).newest(limit=20) if bulk_id is None else [await _desk(session).find(bulk_id)]
+        rows = [one for one in found if one is not None]
+        if bulk_id is not None and not rows:
+            console.print(f"There is no bulk action {bulk_id}. `millstream bulk show` lists the newest.")
+            return 1
+        table = Table("id", "action", "state", "done", "refused", "of about", "by", "reason", "since", box=None)
+        for one in rows:
+            since = f"{one.created_at:%Y-%m-%d %H:%M:%S}"
+            what = f"{one.action} ({one.resolution})" if one.resolution else one.action
+            counts = (str(one.done), str(one.refused), str(one.estimate))
+            table.add_row(str(one.id), what, one.state, *counts, one.actor, one.reason, since)
+        console.print(table)
+        for became in await _desk(session).outcome(rows[0]) if bulk_id is not None else ():
+            console.print(f"  {became.deliveries:>5} are {became.state} now {became.code or ''}", markup=False)
+        return 0
+
+    run(work)
+
+
+@app.command()
+def pause(bulk_id: BulkId) -> None:
+    """Stops it after the batch under way."""
+    _order(bulk_id, "pause")
+
+
+@app.command()
+def resume(bulk_id: BulkId) -> None:
+    """Goes on where it was paused, or starts what was made ready."""
+    _order(bulk_id, "resume")
+
+
+@app.command()
+def cancel(bulk_id: BulkId) -> None:
+    """Ends it after the batch under way; what is done stays done."""
+    _order(bulk_id, "cancel")
+
+
+def _order(bulk_id: UUID, order: ports.Order) -> None:
+    async def work(session: Session) -> int:
+        desk = _desk(session)
+        found = await desk.find(bulk_id)
+        wanted: ports.Order = "start" if order == "resume" and found and found.state == "ready" else order
+        done = await desk.order(bulk_id, wanted, actor=actor())
+        console.print(f"bulk {done.id} is {done.state}: {done.done} done, {done.refused} refused of {done.estimate}")
+        return 0
+
+    run(work)
+
+
+def _print_estimate(estimate: ports.Estimate, action: Doing) -> None:
+    console.print(f"{action.value}: {estimate.deliveries} deliveries now")
+    for share in estimate.shares:
+        refused = "  (cannot be done to these)" if share.refused else ""
+        console.print(f"  {share.deliveries:>5} {share.state:<9} {share.code or '-'}{refused}")
+    money = [f"{total.currency} {total.amount:,.2f}" for total in estimate.money]
+    if estimate.orders_without_total:
+        money.append(f"{estimate.orders_without_total} whose money is not known")
+    console.print(f"  {estimate.orders} orders: {', '.join(money) or 'none'}")
+    for row in estimate.sample[:5]:
+        console.print(f"    e.g. {row.id} {row.event_type} of {row.subject}", markup=False)

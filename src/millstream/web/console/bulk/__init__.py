@@ -1,0 +1,1 @@
+"""Bulk actions: what one would come to, and one under way."""
