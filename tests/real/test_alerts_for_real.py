@@ -46,7 +46,7 @@ async def household(tmp_path, desk):
     await household.open()
     settings = tmp_path / "millstream.toml"
     url = f"json://127.0.0.1:{desk.server_address[1]}/hook"
-    told = f'\n[alerts]\nworker_silent_s = 10\n\n[alerts.channels]\ndesk = "{url}"\n'
+    told = f'\n[alerts]\nworker_silent_s = 10\nallow_private = true\n\n[alerts.channels]\ndesk = "{url}"\n'
     settings.write_text(settings.read_text() + told)
     yield household
     await household.close()

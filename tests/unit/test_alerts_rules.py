@@ -11,6 +11,7 @@ from millstream.engine.alerts.hours import digest_day, quiet_until, time_of_day
 from millstream.engine.alerts.levels import AlertPolicy, Slo
 from millstream.engine.alerts.rules import RULES, Sight, conditions
 from millstream.engine.alerts.words import money, span
+from millstream.ports.drift import Differing, Drift
 from millstream.ports.gauges import Announced, Fault, FlowShare, Heartbeat, Kept, Queue, Reached, Reading
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -111,6 +112,23 @@ def test_promises_are_judged_once_there_are_enough_shipments():
     assert "(85 % kept, agreed: 90 %)" in found(sight(kept=Kept(shipped=20, kept=17)))["promises-broken"].effect
 
 
+def drifted(*, checked, count):
+    differing = tuple(
+        Differing(order_key=f"shop-1-{n}", differs=("money in the ERP",), since=ago(hours=2), checked_at=NOW)
+        for n in range(min(count, 3))
+    )
+    return Drift(checked=checked, count=count, differing=differing)
+
+
+def test_drift_is_told_from_the_agreed_share_on_with_the_first_orders_by_name():
+    assert found(sight(drift=drifted(checked=0, count=0))) == {}
+    assert found(sight(drift=drifted(checked=101, count=1))) == {}
+    told = found(sight(drift=drifted(checked=100, count=1)))["drift"].effect
+    assert told.startswith("1 of 100 orders compared in the last day")
+    assert told.endswith("shop-1-0: money in the ERP")
+    assert found(sight(drift=drifted(checked=100, count=7)))["drift"].effect.endswith(", and others")
+
+
 def test_late_orders_are_told():
     assert "orders-slow" in found(sight(reached=Reached(orders=20, p95_s=61.0)))
 
@@ -124,6 +142,7 @@ def test_every_alert_can_happen_and_leads_with_what_it_does(code):
         "queues": tuple(queue(state, hours=5) for state in ("waiting", "dead", "held")),
         "announced": Announced(orders=5, announced=0),
         "kept": Kept(shipped=50, kept=1),
+        "drift": drifted(checked=50, count=5),
     }
     seen = found(sight(breakers={"tryton": ago(minutes=5)}, **worst)) | found(sight(seen_s=100, **worst))
     assert seen[code].effect

@@ -8,10 +8,22 @@ import pytest
 from fakes.house import House
 from fakes.notifier import RecordingNotifier
 from millstream.domain.errors import Reject, Retry
+from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.engine.alerts.rulebook import InForce
 from millstream.ports.notifier import Condition
 from millstream.web.order_hint import order_hint
 
 pytestmark = pytest.mark.quick_commits
+
+
+class FixedRules:
+    """What is in force, as the test says."""
+
+    def __init__(self):
+        self.now = InForce(slo=Slo(), policy=AlertPolicy())
+
+    async def in_force(self):
+        return self.now
 
 
 class Watched(House):
@@ -22,10 +34,16 @@ class Watched(House):
         self.notifier = RecordingNotifier()
         self.watch = self.hub.watch
         self.watch.notifier = self.notifier
+        self.rules = self.watch.rules = FixedRules()
         self.place_order = self.erp.place_order
 
     def change(self, **policy):
-        self.watch._policy = msgspec.structs.replace(self.watch._policy, **policy)
+        self.rules.now = msgspec.structs.replace(
+            self.rules.now, policy=msgspec.structs.replace(self.rules.now.policy, **policy)
+        )
+
+    def expect(self, **slo):
+        self.rules.now = msgspec.structs.replace(self.rules.now, slo=msgspec.structs.replace(self.rules.now.slo, **slo))
 
     def erp_fails(self, code="connection.refused"):
         async def refuse(order, *, customer_id, key):
@@ -85,7 +103,7 @@ async def test_fewer_than_five_percent_alert_nobody(house):
         await house.place()
     await house.go(15)
     house.erp_fails()
-    house.watch._slo = msgspec.structs.replace(house.watch._slo, failing_orders_percent=5.1)
+    house.expect(failing_orders_percent=5.1)
     await house.place()
     await house.go(60)
     assert "orders-failing" not in await house.alerts()
@@ -315,7 +333,7 @@ async def test_the_digest_comes_once_a_day_at_its_hour(house):
 
 
 async def test_shipments_later_than_first_promised_are_told(house):
-    house.watch._slo = msgspec.structs.replace(house.watch._slo, promise_shipments_min=1)
+    house.expect(promise_shipments_min=1)
     placed = await house.place(("PUMP-CFG", 1))
     await house.go(30)
     key = f"shop-1-{placed['increment_id']}"

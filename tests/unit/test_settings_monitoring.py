@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from millstream.alerting import in_settings
+from millstream.engine.alerts.levels import AlertPolicy, Slo
 from millstream.settings import SettingsError, read_settings
 
 SECRET = "a-secret-nobody-may-see"
@@ -51,9 +53,4 @@ def test_channels_come_from_file_and_environment_and_are_secret(folder, monkeypa
 
 
 def test_the_defaults_are_those_of_the_engine():
-    from millstream.engine.alerts.levels import AlertPolicy, Slo
-
-    settings = read_settings()
-    assert Slo(**settings.slo.model_dump()) == Slo()
-    given = settings.alerts.model_dump(exclude={"channels"})
-    assert AlertPolicy(**{**given, "escalate_to": given["escalate_to"] or ()}) == AlertPolicy()
+    assert in_settings(read_settings()) == (Slo(), AlertPolicy())

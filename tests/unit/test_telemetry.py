@@ -66,6 +66,50 @@ async def test_store_event_erp_call_and_shipment_are_one_trace_over_days_and_pro
     )
 
 
+class Listening:
+    """Keeps the traceparent of every request on its way out."""
+
+    def __init__(self, transport):
+        self.transport = transport
+        self.heard = []
+
+    async def send(self, request):
+        self.heard.append((request.url, request.headers.get("traceparent")))
+        return await self.transport.send(request)
+
+    async def close(self):
+        await self.transport.close()
+
+
+async def test_calls_carry_the_trace_to_the_systems_as_children_of_their_try(house, exported):
+    house.transport = Listening(house.transport)
+    house.hub = house.build()
+    placed = await house.place()
+    house.transport.heard.clear()
+    await house.settle_down()
+    key = f"shop-1-{placed['increment_id']}"
+    tries = {span.context.span_id for span in spans_of(exported, key) if span.name.startswith("order.")}
+    carried = {parent for _, parent in house.transport.heard if parent is not None}
+    assert carried
+    for parent in carried:
+        version, trace, span, flags = parent.split("-")
+        assert (version, int(trace, 16), flags) == ("00", trace_id(key), "01")
+        assert int(span, 16) in tries
+    polls = [parent for url, parent in house.transport.heard if "searchCriteria" in url]
+    assert polls
+    assert set(polls) == {None}, "polling is about no order"
+
+
+async def test_without_traces_no_call_carries_one(database):
+    house = House(database)
+    house.transport = Listening(house.transport)
+    house.hub = house.build()
+    await house.place()
+    await house.settle_down()
+    assert len(house.transport.heard) > 5
+    assert {parent for _, parent in house.transport.heard} == {None}
+
+
 async def test_a_hint_leads_to_the_trace_of_its_order(house, exported):
     placed = await house.place()
     now = house.world.clock.now()

@@ -3,22 +3,32 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from millstream.cli.session import Session, actor, console, run
-from millstream.engine.alerts.channels import AppriseChannels, unusable
+from millstream.alerting import open_channels
+from millstream.cli import alert_rules
+from millstream.cli.session import Session, actor, console, run, session
+from millstream.credentials import filled_in, read_credentials, references
+from millstream.engine.alerts.channels import unusable
 from millstream.engine.alerts.life import RUNBOOKS
 from millstream.engine.world import SystemWorld
 from millstream.ports.notifier import Alert, Notification
-from millstream.settings import read_settings
+from millstream.settings import Settings, read_settings
 from millstream.store.alerts import PostgresAlertBook
+from millstream.store.drift import PostgresDrift
 
 app = typer.Typer(help="See what is amiss, take it on, try the channels.", no_args_is_help=True)
 UNSENT_MAX = 20
+
+app.command("rules")(alert_rules.rules)
+app.command("set")(alert_rules.set_levels)
+app.command("reset")(alert_rules.reset)
+app.command("off")(alert_rules.off)
+app.command("on")(alert_rules.on)
 
 
 @app.callback()
@@ -77,29 +87,40 @@ def show(alert_id: int) -> None:
 
 
 @app.command()
-def ack(alert_id: int) -> None:
+def ack(
+    alert_id: int,
+    note: Annotated[str | None, typer.Option("--note", help="What the others should know.")] = None,
+) -> None:
     """You are on it: nobody else is called. What was told together with it is taken on as well."""
 
     async def work(session: Session) -> int:
-        alert = await _book(session).acknowledge(alert_id, actor=actor(), now=await session.database.now())
+        now = await session.database.now()
+        alert = await _book(session).acknowledge(alert_id, actor=actor(), now=now, note=note)
         console.print(f"alert {alert.id} is yours: {alert.effect}", markup=False)
         return 0
 
     run(work)
 
 
-@app.command()
-def test() -> None:
+@app.command("test")
+def try_channels(channel: Annotated[str | None, typer.Option("--channel", help="This one alone.")] = None) -> None:
     """Sends one message to every channel now; exit code 1 if one of them did not take it."""
-    urls = {name: url.get_secret_value() for name, url in read_settings().alerts.channels.items()}
-    if not urls:
+    settings = read_settings()
+    if not settings.alerts.channels:
         console.print("No channel is set. Name one under [alerts.channels]: see docs/operate/monitoring.md.")
         raise typer.Exit(1)
-    raise typer.Exit(asyncio.run(_try(urls)))
+    if channel is not None and channel not in settings.alerts.channels:
+        raise typer.BadParameter(f"there is no channel {channel}; there are: {', '.join(settings.alerts.channels)}")
+    raise typer.Exit(asyncio.run(_try_all(settings, channel)))
 
 
-async def _try(urls: dict[str, str]) -> int:
-    channels, failed = AppriseChannels(urls), 0
+async def _try_all(settings: Settings, channel: str | None) -> int:
+    if references(settings):  # only then is the database needed
+        async with session() as opened:
+            settings = filled_in(settings, await read_credentials(settings, opened.database))
+    urls = {name: url for name, url in settings.alerts.urls().items() if channel in {None, name}}
+    channels, failed = open_channels(settings), 0
+    channels.use(urls)
     for name, url in urls.items():
         problem = "its URL is none that Apprise understands" if unusable(url) else None
         problem = problem or await channels.tell(
@@ -109,6 +130,23 @@ async def _try(urls: dict[str, str]) -> int:
         console.print(f"{name}: {problem or 'took it'}", style="red" if problem else None, markup=False)
     channels.close()
     return 1 if failed else 0
+
+
+@app.command()
+def drift(limit: Annotated[int, typer.Option(min=1, max=500)] = 50) -> None:
+    """Orders that are not the same in store, hub and ERP, of those compared within a day."""
+
+    async def work(session: Session) -> int:
+        found = await PostgresDrift(session.database).drift(
+            since=await session.database.now() - timedelta(days=1), limit=limit
+        )
+        said = f"{found.count} of {found.checked} orders compared in the last day are not the same everywhere."
+        console.print(said if found.checked else "No order was compared in the last day: it is not known.")
+        for one in found.differing:
+            console.print(f"  {one.order_key}: {', '.join(one.differs)}, since {_time(one.since)}", markup=False)
+        return 0
+
+    run(work)
 
 
 def _table(rows: Sequence[Alert]) -> Table:

@@ -15,8 +15,9 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode,
 
 import millstream
 from millstream.domain.events import ORDER_DELIVERY_REPORTED, ORDER_HINTED, ORDER_PLACED, ORDER_PROMISE_REPORTED
-from millstream.engine.trace import root_span_id, span_id, trace_id
+from millstream.engine.trace import attempt_span_id, root_span_id, span_id, trace_id, traceparent
 from millstream.ports.world import Clock
+from millstream.wire.connection import trace_of_this_attempt
 
 BEFORE_THE_ORDER: Final = frozenset({ORDER_HINTED, ORDER_DELIVERY_REPORTED, ORDER_PROMISE_REPORTED})
 """Events whose subject is a placeholder: their spans link to the order that they turn out to be about."""
@@ -51,11 +52,13 @@ class SpanTap:
         """See Tap."""
         if name == "delivery.started":
             _attempt.set(_Attempt(started_ns=_ns(self._clock.now()), facts=facts, calls=[]))
+            trace_of_this_attempt.set(traceparent(facts["subject"], attempt_span_id(facts["delivery"], facts["tries"])))
         elif name == "call.ended":
             self._called(facts)
         elif name == "delivery.settled":
             attempt = _attempt.get()
             _attempt.set(None)
+            trace_of_this_attempt.set(None)
             if attempt is not None and attempt.facts["delivery"] == facts["delivery"]:
                 self._settled(attempt, facts)
 
@@ -76,7 +79,7 @@ class SpanTap:
         ended_ns, began = _ns(self._clock.now()), attempt.facts
         subject, about_order = facts["subject"], facts["type"] not in BEFORE_THE_ORDER
         root = _context(subject, root_span_id(subject))
-        own = _context(subject, span_id("attempt", facts["delivery"], began["tries"]))
+        own = _context(subject, attempt_span_id(facts["delivery"], began["tries"]))
         links = (
             [] if about_order else [Link(_context(each, root_span_id(each))) for each in sorted(set(facts["events"]))]
         )

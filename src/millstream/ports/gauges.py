@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from millstream.ports.drift import Drift
+
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
     """The open deliveries of one subscriber in one state. `oldest_at` is when the first of them was stored."""
@@ -75,6 +77,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     heartbeats: tuple[Heartbeat, ...] = ()
     announced: Announced | None = None
     kept: Kept | None = None
+    drift: Drift | None = None
 
     def breakers(self, *, silent_s: float) -> dict[str, datetime]:
         """Connections that a living worker finds down, with the earliest moment."""

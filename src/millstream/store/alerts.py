@@ -4,28 +4,28 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-
 from millstream.domain.errors import Reject
-from millstream.ports.notifier import Alert, Condition, Day, Message, Notification
+from millstream.ports.notifier import LOOKING, Alert, AlertWish, Condition, Day, Message, Notification
 from millstream.ports.world import Clock
 from millstream.store import sql
+from millstream.store.actions import audit
 from millstream.store.database import Database
+from millstream.store.text import storable
 
 _LOADED: Final = sql.load("alerts")
 _SQL: Final = {
     name: text.replace("{alert}", _LOADED["alert"]).replace("{notification}", _LOADED["notification"])
     for name, text in _LOADED.items()
 }
-_LEDGER: Final = sql.load("ledger")
 TALLIED: Final = timedelta(days=1)
 
 
 class PostgresAlertBook:
-    """See `ports.notifier.AlertBook`."""
+    """See `ports.notifier.AlertBook`. `reading` is asked for pages."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Database, *, clock: Clock, reading: Database | None = None) -> None:
         self._database = database
+        self._reading = reading or database
         self._clock = clock
 
     async def open(self, condition: Condition, *, now: datetime) -> Alert:
@@ -46,6 +46,18 @@ class PostgresAlertBook:
         """See AlertBook."""
         async with self._database.connection() as connection:
             return [Alert(**dict(row)) for row in await connection.fetch(_SQL["list"], limit)]
+
+    async def page(self, wish: AlertWish, *, limit: int, before: int | None = None) -> Sequence[Alert]:
+        """See AlertBook."""
+        async with self._reading.connection() as connection:
+            rows = await connection.fetch(_SQL["page"], before, wish.open, wish.state, wish.code, limit)
+        return [Alert(**dict(row)) for row in rows]
+
+    async def looked_at(self) -> datetime | None:
+        """See AlertBook."""
+        async with self._reading.connection() as connection:
+            moment: datetime | None = await connection.fetchval(_SQL["looked_at"], LOOKING)
+        return moment
 
     async def find(self, alert_id: int) -> Alert | None:
         """See AlertBook."""
@@ -70,10 +82,11 @@ class PostgresAlertBook:
         async with self._database.transaction() as connection:
             await connection.execute(_SQL["forget"], alert.id)
 
-    async def acknowledge(self, alert_id: int, *, actor: str, now: datetime) -> Alert:
+    async def acknowledge(self, alert_id: int, *, actor: str, now: datetime, note: str | None = None) -> Alert:
         """See AlertBook."""
+        said = None if note is None else storable(note)
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(_SQL["acknowledge"], alert_id, now, actor)
+            rows = await connection.fetch(_SQL["acknowledge"], alert_id, now, actor, said)
             row = next((row for row in rows if row["id"] == alert_id), None)
             if row is None:
                 raise Reject(
@@ -81,12 +94,15 @@ class PostgresAlertBook:
                     f"Alert {alert_id} does not fire: there is nothing to acknowledge. `millstream alerts list` shows "
                     "what does.",
                 )
-            await connection.execute(
-                _LEDGER["insert_audit"],
-                *(now, [actor], ["alert.acknowledge"], [f"alert/{alert_id}"]),
-                [msgspec.json.encode({"code": row["code"], "scope": row["scope"]}).decode()],
-            )
+            detail = {"code": row["code"], "scope": row["scope"]} | ({"note": said} if said else {})
+            await audit(connection, now, actor, "alert.acknowledge", f"alert/{alert_id}", detail)
         return Alert(**dict(row))
+
+    async def tested(self, channel: str, *, problem: str | None, actor: str, now: datetime) -> None:
+        """See AlertBook."""
+        async with self._database.transaction() as connection:
+            detail = {"problem": problem}
+            await audit(connection, now, actor, "alert.channel_tested", f"channel/{channel}", detail)
 
     async def post(self, messages: Sequence[Message], *, now: datetime) -> int:
         """See AlertBook."""

@@ -1,15 +1,23 @@
 """The day in a few lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from millstream.engine.alerts.words import many, span
+from millstream.ports.alert_rules import Switch
 from millstream.ports.gauges import Reading
 from millstream.ports.notifier import Alert, Day, Message
 
 
 def digest_messages(
-    day: str, figures: Day, alerts: Sequence[Alert], reading: Reading, channels: Sequence[str], *, now: datetime
+    day: str,
+    figures: Day,
+    alerts: Sequence[Alert],
+    reading: Reading,
+    channels: Sequence[str],
+    *,
+    now: datetime,
+    off: Mapping[str, Switch] = {},
 ) -> tuple[Message, ...]:
     """One message per channel; its first line says whether anybody must do anything."""
     depth: dict[str, int] = {}
@@ -29,6 +37,7 @@ def digest_messages(
         f"Reviews {depth.get('held', 0)}, dead letters {depth.get('dead', 0)}, on their way {moving}.",
         f"Alerts in the last day: {figures.fired} fired, {figures.resolved} over.",
         f"Messages that could not be sent: {figures.unsent}.",
+        *(f"Not watched: {code}, switched off by {one.actor}: {one.reason}" for code, one in sorted(off.items())),
     ]
     return tuple(
         Message(

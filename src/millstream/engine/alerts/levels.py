@@ -1,5 +1,8 @@
 """What the merchant expects of the hub, and how people want to be told."""
 
+from collections.abc import Mapping
+from typing import Final
+
 import msgspec
 
 
@@ -18,6 +21,8 @@ class Slo(msgspec.Struct, frozen=True, kw_only=True):
     promise_kept_percent: float = 90.0
     promise_window_days: int = 7
     promise_shipments_min: int = 20
+    drift_percent: float = 1.0
+    drift_orders_min: int = 1
 
 
 class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,3 +41,35 @@ class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
     quiet_from: str | None = None
     quiet_until: str | None = None
     digest_at: str | None = "07:30"
+
+
+MEANINGS: Final[Mapping[str, str]] = {
+    "slo.placed_to_erp_s": "95 of 100 orders are to be in the ERP this soon after they were placed",
+    "slo.oldest_item_s": "How old the oldest open item may be",
+    "slo.failing_orders_percent": "The share of orders failing to reach the ERP that is too much",
+    "slo.failing_orders_window_s": "Within this time",
+    "slo.failing_orders_min": "And at least so many orders",
+    "slo.failing_flow_percent": "The share of one flow's events that may fail",
+    "slo.failing_flow_window_s": "Of those stored within this time",
+    "slo.failing_flow_min": "And at least so many",
+    "slo.review_age_s": "How long a decision may take",
+    "slo.promise_kept_percent": "The share of shipments that is to leave by the first date promised",
+    "slo.promise_window_days": "Of the shipments of so many days",
+    "slo.promise_shipments_min": "Judged from so many shipments on",
+    "slo.drift_percent": "The share of orders compared within a day that may differ between store, books and ERP",
+    "slo.drift_orders_min": "And at least so many orders",
+    "alerts.every_s": "How often it is looked",
+    "alerts.worker_silent_s": "How long no worker may be seen",
+    "alerts.connection_down_s": "How long a circuit breaker may be open",
+    "alerts.canary_s": "How long the store's webhook may be silent while orders come",
+    "alerts.canary_orders_min": "So many orders",
+    "alerts.backlog_depth": "So many open items of one subscriber are a backlog",
+    "alerts.resolve_after_s": "How long nothing may be amiss until an alert is over",
+    "alerts.escalate_after_s": "How long nobody may take an alert on",
+    "alerts.escalate_to": "The channels told then; none: all of them",
+    "alerts.timezone": "The time zone of the times of day below",
+    "alerts.quiet_from": "Quiet hours begin: from here on only urgent alerts are told",
+    "alerts.quiet_until": "Quiet hours end",
+    "alerts.digest_at": "When the daily digest comes; none: no digest",
+}
+"""Every level by the name of its setting. The settings hold; people may change a level while the hub runs."""

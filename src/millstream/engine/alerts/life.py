@@ -25,9 +25,9 @@ def seen_again(alert: Alert, condition: Condition, *, now: datetime) -> Alert:
     return msgspec.structs.replace(alert, state="firing", fired_at=now)
 
 
-def not_seen(alert: Alert, policy: AlertPolicy, *, now: datetime) -> Alert:
-    """What is true no more, for a while already: resolved by itself."""
-    if (now - alert.last_true_at).total_seconds() < policy.resolve_after_s:
+def not_seen(alert: Alert, policy: AlertPolicy, *, now: datetime, at_once: bool = False) -> Alert:
+    """What is true no more, for a while already: resolved by itself. `at_once`: nobody looks for it any more."""
+    if not at_once and (now - alert.last_true_at).total_seconds() < policy.resolve_after_s:
         return alert
     return msgspec.structs.replace(alert, state="resolved", resolved_at=now)
 
@@ -51,15 +51,24 @@ def must_escalate(alert: Alert, policy: AlertPolicy, *, now: datetime) -> bool:
 def messages(
     alert: Alert, what: str, channels: Sequence[str], policy: AlertPolicy, *, now: datetime, also: Sequence[Alert] = ()
 ) -> tuple[Message, ...]:
-    """One message per channel that an alert `fired`, `escalated` or `resolved`. In quiet hours only urgent ones go."""
+    """One message per channel that an alert `fired`, `escalated`, is `resolved` or `unwatched`.
+
+    In quiet hours only urgent ones go. `unwatched`: its rule was switched off; whether it is over is not known.
+    """
     quiet = quiet_until(now, timezone=policy.timezone, begins=policy.quiet_from, ends=policy.quiet_until)
     due_at = now if quiet is None or alert.urgent else quiet
     since = hour(alert.opened_at, policy.timezone)
-    word = {"fired": "", "escalated": "Nobody is on it: ", "resolved": "Over: "}[what]
+    word = {"fired": "", "escalated": "Nobody is on it: ", "resolved": "Over: ", "unwatched": "No longer watched: "}[
+        what
+    ]
     lines = [f"{word}{alert.effect}", ""]
     lines += [f"Also: {other.effect}" for other in also]
     if what == "resolved":
         lines.append(f"Since {since}, over at {hour(now, policy.timezone)}; {alert.code} ({alert.scope}).")
+    elif what == "unwatched":
+        lines.append(
+            f"Since {since}; the rule {alert.code} was switched off, so nobody will be told whether it is over."
+        )
     else:
         lines.append(f"Since {since}; {alert.code} ({alert.scope}), alert {alert.id}.")
         lines.append(f"What to do: {RUNBOOKS}/{alert.code}.md")
@@ -71,7 +80,7 @@ def messages(
             channel=channel,
             title=title,
             body="\n".join(lines),
-            urgent=alert.urgent and what != "resolved",
+            urgent=alert.urgent and what not in {"resolved", "unwatched"},
             due_at=due_at,
             alert_id=alert.id,
         )

@@ -1,6 +1,6 @@
 """What counts as amiss: each rule looks at one reading and says what it finds true."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -13,6 +13,7 @@ from millstream.ports.gauges import Queue, Reading
 from millstream.ports.notifier import Condition
 
 WORKERS: Final = "workers"
+DRIFT_NAMED_MAX: Final = 3
 SETTLES_S: Final = 30.0  # two looks: what one look finds may be a coincidence
 
 
@@ -235,6 +236,23 @@ def promises_broken(sight: Sight) -> Iterator[Condition]:
         )
 
 
+def drift(sight: Sight) -> Iterator[Condition]:
+    """Orders that are through are not the same in store, books and ERP any more."""
+    found = sight.reading.drift
+    if found is None or found.count < max(sight.slo.drift_orders_min, 1):
+        return
+    if 100 * found.count >= sight.slo.drift_percent * found.checked:
+        named = "; ".join(f"{one.order_key}: {', '.join(one.differs)}" for one in found.differing[:DRIFT_NAMED_MAX])
+        more = ", and others" if found.count > DRIFT_NAMED_MAX else ""
+        share = f"{found.count} of {many(found.checked, 'order')} compared in the last day"
+        yield Condition(
+            code="drift",
+            scope="orders",
+            cause="drift",
+            effect=f"{share} are not the same in store, hub and ERP: {named}{more}",
+        )
+
+
 RULES: Final[Mapping[str, Rule]] = {
     "worker-silent": worker_silent,
     "connection-down": connection_down,
@@ -246,10 +264,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "reviews-waiting": reviews_waiting,
     "canary-silent": canary_silent,
     "promises-broken": promises_broken,
+    "drift": drift,
 }
 """Code -> rule, causes before their consequences: the first one that fires for a cause is the one people are told."""
 
 
-def conditions(sight: Sight) -> Sequence[Condition]:
-    """Everything that is true now."""
-    return [condition for rule in RULES.values() for condition in rule(sight)]
+def conditions(sight: Sight, *, off: Container[str] = ()) -> Sequence[Condition]:
+    """Everything that is true now; rules that are `off` are not asked."""
+    return [condition for code, rule in RULES.items() if code not in off for condition in rule(sight)]

@@ -14,16 +14,16 @@ from millstream.domain.errors import Failure
 from millstream.domain.values import Money
 from millstream.engine.alerts.digest import digest_messages
 from millstream.engine.alerts.hours import digest_day
-from millstream.engine.alerts.levels import AlertPolicy, Slo
 from millstream.engine.alerts.life import leader_of, messages, must_escalate, not_seen, seen_again
-from millstream.engine.alerts.rules import Sight, conditions
+from millstream.engine.alerts.rulebook import InForce, Rules
+from millstream.engine.alerts.rules import DRIFT_NAMED_MAX, Sight, conditions
+from millstream.ports.drift import DriftBook
 from millstream.ports.gauges import Gauges, Reading
 from millstream.ports.ledger import Schedule
-from millstream.ports.notifier import Alert, AlertBook, Condition, Notification, Notifier
+from millstream.ports.notifier import LOOKING, Alert, AlertBook, Condition, Notification, Notifier
 from millstream.ports.tap import Tap
 from millstream.ports.world import Clock
 
-TASK: Final = "alerts"
 SEND_EVERY_S: Final = 5.0
 SEND_AT_ONCE_MAX: Final = 8
 SEND_TRIES_MAX: Final = 5
@@ -32,6 +32,7 @@ SEND_DELAY_S: Final = 15.0  # the first one; each one doubles
 WORTH_ORDERS_MAX: Final = 500  # orders whose money is summed up
 KEPT_EVERY_S: Final = 900.0
 CANARY_GRACE_S: Final = 60.0  # a webhook may be this late
+DAY: Final = timedelta(days=1)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 LOAD_SHARE: Final = 0.05  # of the database's time, at most, for the question that costs most
 
@@ -51,11 +52,12 @@ class Watch:
         schedule: Schedule,
         clock: Clock,
         tap: Tap,
-        slo: Slo,
-        policy: AlertPolicy,
+        rules: Rules,
+        in_settings: InForce,
         systems: Mapping[str, str],
         worth: Worth,
         announcing_store: str | None,
+        drift: DriftBook | None = None,
     ) -> None:
         self.book = book
         self.gauges = gauges
@@ -63,11 +65,12 @@ class Watch:
         self._schedule = schedule
         self._clock = clock
         self._tap = tap
-        self._slo = slo
-        self._policy = policy
+        self.rules = rules
+        self._holds = in_settings  # until it was asked for the first time
         self._systems = systems
         self._worth = worth
         self._store = announcing_store
+        self._drift = drift
         self._flows_due = self._kept_due = NEVER  # not by the clock, which is not set by the database's yet
         self._reading = Reading(at=NEVER)
         self._stopping = asyncio.Event()
@@ -75,14 +78,14 @@ class Watch:
     async def run(self) -> None:
         """Looks and tells until stopped."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._repeat(self.look, self._policy.every_s))
-            group.create_task(self._repeat(self.send, SEND_EVERY_S))
+            group.create_task(self._repeat(self.look, lambda: self._holds.policy.every_s))
+            group.create_task(self._repeat(self.send, lambda: SEND_EVERY_S))
 
     def stop(self) -> None:
         """Ends `run`."""
         self._stopping.set()
 
-    async def _repeat(self, step: Callable[[], Any], every_s: float) -> None:
+    async def _repeat(self, step: Callable[[], Any], every_s: Callable[[], float]) -> None:
         while not self._stopping.is_set():
             try:
                 await step()
@@ -91,13 +94,14 @@ class Watch:
             except Exception as bug:  # noqa: BLE001 - who watches must not stop watching for a fault of ours
                 self._tap.note("watch.crashed", step=step.__name__, error=f"{type(bug).__name__}: {bug}", bug=bug)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), every_s)
+                await asyncio.wait_for(self._stopping.wait(), every_s())
 
     # --- looking
 
     async def look(self) -> bool:
-        """One look, if it is this process's turn; False if it is not."""
-        ours, cursor = await self._schedule.claim_task(TASK, every_s=self._policy.every_s)
+        """One look, if it is this process's turn; False if it is not. Either way it learns which rules hold now."""
+        self._holds = await self.rules.in_force()
+        ours, cursor = await self._schedule.claim_task(LOOKING, every_s=self._holds.policy.every_s)
         if not ours:
             return False
         now = self._clock.now()
@@ -105,34 +109,35 @@ class Watch:
         since = datetime.fromisoformat(kept["since"])
         digest = await self._digest(kept.get("digest"), now=now)
         sight = await self._see(now, since)
-        await self._record(conditions(sight), now=now)
+        await self._record(conditions(sight, off=self._holds.off), now=now)
         await self._schedule.finish_task(
-            TASK, events=(), cursor={**kept, "digest": digest}, due_in_s=self._policy.every_s
+            LOOKING, events=(), cursor={**kept, "digest": digest}, due_in_s=self._holds.policy.every_s
         )
         await self.send()
         return True
 
     async def _see(self, now: datetime, since: datetime) -> Sight:
-        window_s = self._slo.failing_orders_window_s
+        window_s = self._holds.slo.failing_orders_window_s
         reading = await self.gauges.standing(at=now, window_s=window_s)
         before, self._reading = self._reading, reading
         self._reading = reading = msgspec.structs.replace(
             reading,
             flows=await self._flows(now, before),
             kept=await self._kept(now, before),
+            drift=None if self._drift is None else await self._drift.drift(since=now - DAY, limit=DRIFT_NAMED_MAX),
             announced=None
             if self._store is None
             else await self.gauges.announced(
                 self._store,
-                since=now - timedelta(seconds=self._policy.canary_s),
+                since=now - timedelta(seconds=self._holds.policy.canary_s),
                 until=now - timedelta(seconds=CANARY_GRACE_S),
             ),
         )
         worth, unknown = await self._money(now, window_s) if reading.faults else ({}, 0)
         return Sight(
             reading=reading,
-            slo=self._slo,
-            policy=self._policy,
+            slo=self._holds.slo,
+            policy=self._holds.policy,
             systems=self._systems,
             watching_since=since,
             worth=worth,
@@ -144,15 +149,15 @@ class Watch:
         if now < self._flows_due:
             return before.flows
         asked = perf_counter()
-        found = await self.gauges.flows(at=now, window_s=self._slo.failing_flow_window_s)
-        self._flows_due = now + timedelta(seconds=(perf_counter() - asked) / LOAD_SHARE - self._policy.every_s)
+        found = await self.gauges.flows(at=now, window_s=self._holds.slo.failing_flow_window_s)
+        self._flows_due = now + timedelta(seconds=(perf_counter() - asked) / LOAD_SHARE - self._holds.policy.every_s)
         return found
 
     async def _kept(self, now: datetime, before: Reading) -> Any:
         if now < self._kept_due:
             return before.kept
         self._kept_due = now + timedelta(seconds=KEPT_EVERY_S)
-        return await self.gauges.kept(since=now - timedelta(days=self._slo.promise_window_days))
+        return await self.gauges.kept(since=now - timedelta(days=self._holds.slo.promise_window_days))
 
     async def _money(self, now: datetime, window_s: float) -> tuple[dict[str, Decimal], int]:
         sums: dict[str, Decimal] = {}
@@ -188,7 +193,7 @@ class Watch:
             return after
         leader = leader_of(after, others)
         after = msgspec.structs.replace(after, told_with=leader.id if leader else None)
-        told = () if leader else messages(after, "fired", self.notifier.channels, self._policy, now=now)
+        told = () if leader else messages(after, "fired", self.notifier.channels, self._holds.policy, now=now)
         await self.book.change(after, told, now=now)
         self._tap.note("alert.fired", alert=after.id, code=after.code, scope=after.scope, effect=after.effect)
         return after
@@ -197,14 +202,16 @@ class Watch:
         if alert.state == "pending":
             await self.book.forget(alert)
             return msgspec.structs.replace(alert, state="resolved")
-        after = not_seen(alert, self._policy, now=now)
+        switched_off = alert.code in self._holds.off
+        after = not_seen(alert, self._holds.policy, now=now, at_once=switched_off)
         if after.state == "resolved":
+            what = "unwatched" if switched_off else "resolved"
             heard = {
                 each.channel
                 for each in await self.book.notifications(alert_id=alert.id)
                 if each.state == "sent" and each.channel in self.notifier.channels
             }
-            await self.book.change(after, messages(after, "resolved", sorted(heard), self._policy, now=now), now=now)
+            await self.book.change(after, messages(after, what, sorted(heard), self._holds.policy, now=now), now=now)
             self._tap.note("alert.resolved", alert=after.id, code=after.code, scope=after.scope)
         return after
 
@@ -215,26 +222,28 @@ class Watch:
             leader = by_id.get(alert.told_with)
             if leader is None or leader.state == "resolved":
                 after = msgspec.structs.replace(alert, told_with=None)
-                told = messages(after, "fired", self.notifier.channels, self._policy, now=now)
+                told = messages(after, "fired", self.notifier.channels, self._holds.policy, now=now)
                 await self.book.change(after, told, now=now)
-        elif must_escalate(alert, self._policy, now=now):
-            channels = [name for name in self._policy.escalate_to if name in self.notifier.channels]
+        elif must_escalate(alert, self._holds.policy, now=now):
+            channels = [name for name in self._holds.policy.escalate_to if name in self.notifier.channels]
             also = [other for other in others if other.told_with == alert.id and other.state == "firing"]
             after = msgspec.structs.replace(alert, escalated_at=now)
             to = channels or self.notifier.channels
-            await self.book.change(after, messages(after, "escalated", to, self._policy, now=now, also=also), now=now)
+            await self.book.change(
+                after, messages(after, "escalated", to, self._holds.policy, now=now, also=also), now=now
+            )
             self._tap.note("alert.escalated", alert=alert.id, code=alert.code, scope=alert.scope)
 
     async def _digest(self, last: str | None, *, now: datetime) -> str | None:
         """Once a day, at its hour; the day it begins on is left out."""
-        if self._policy.digest_at is None:
+        if self._holds.policy.digest_at is None:
             return last
-        day = digest_day(now, timezone=self._policy.timezone, at=self._policy.digest_at)
+        day = digest_day(now, timezone=self._holds.policy.timezone, at=self._holds.policy.digest_at)
         if last is not None and day > last:
             figures = await self.book.day(since=now - timedelta(days=1))
             still = [alert for alert in await self.book.open_alerts() if alert.state != "pending"]
-            reading = await self.gauges.standing(at=now, window_s=self._slo.failing_orders_window_s)
-            told = digest_messages(day, figures, still, reading, self.notifier.channels, now=now)
+            reading = await self.gauges.standing(at=now, window_s=self._holds.slo.failing_orders_window_s)
+            told = digest_messages(day, figures, still, reading, self.notifier.channels, now=now, off=self._holds.off)
             await self.book.post(told, now=now)
         return day
 

@@ -8,7 +8,7 @@ returning {alert}
 -- alert --
 -- The columns, as the port has them.
 id, code, scope, cause, urgent, state, effect, opened_at, last_true_at, fired_at, acknowledged_at, acknowledged_by,
-    escalated_at, resolved_at, told_with
+    escalated_at, resolved_at, told_with, note
 
 -- open_alerts --
 -- What is not resolved.
@@ -17,6 +17,17 @@ select {alert} from alert where state in ('pending', 'firing', 'acknowledged') o
 -- list --
 -- Open ones first.
 select {alert} from alert order by state = 'resolved', opened_at desc, id desc limit $1
+
+-- page --
+-- Below an id, the newest first.
+select {alert} from alert
+where ($1::bigint is null or id < $1) and ($2::boolean is null or (state <> 'resolved') = $2)
+    and ($3::text is null or state = $3) and ($4::text is null or code = $4)
+order by id desc limit $5
+
+-- looked_at --
+-- The last turn of whichever process had it.
+select last_run_at from schedule where name = $1
 
 -- find --
 -- One.
@@ -39,7 +50,7 @@ update notification set state = 'dropped', ended_at = $2 where alert_id = $1 and
 
 -- acknowledge --
 -- Somebody is on it, and on what was told with it.
-update alert set state = 'acknowledged', acknowledged_at = $2, acknowledged_by = $3
+update alert set state = 'acknowledged', acknowledged_at = $2, acknowledged_by = $3, note = $4
 where (id = $1 or told_with = $1) and state = 'firing' returning {alert}
 
 -- post --

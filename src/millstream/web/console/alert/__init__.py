@@ -1,0 +1,1 @@
+"""How alerts are shown: in words, with the way to what is behind them."""
