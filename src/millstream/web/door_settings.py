@@ -1,15 +1,17 @@
 """What an operator says about one inbound door."""
 
-from typing import Final, Literal, Self
+from collections.abc import Mapping
+from typing import Any, Final, Literal, Self
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from millstream.domain.events import ORDER_DELIVERED, ORDER_PROMISE_CHANGED
+from millstream.settings import SettingsError, spell_out
 
 BYTES_MAX: Final = 2 * 1024 * 1024  # the largest batch Adobe I/O sends
-SECRETS_MAX: Final = 2  # the current one and, during a rotation, the next
+SECRETS_MAX: Final = 4  # the current one and, during a rotation, the next; each with the value it replaced
 SECRET_LENGTH_MIN: Final = 16
 PARTNER_TYPES: Final = frozenset({ORDER_DELIVERED, ORDER_PROMISE_CHANGED})
 
@@ -80,3 +82,15 @@ class DoorSettings(BaseModel):
     def plain_secrets(self) -> tuple[str, ...]:
         """The secrets in plain text, for signing code only."""
         return tuple(secret.get_secret_value() for secret in self.secrets)
+
+
+def read_doors(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, DoorSettings]:
+    """The doors the settings name. Raises SettingsError."""
+    doors = {}
+    for name, section in sections.items():
+        try:
+            doors[name] = DoorSettings.model_validate(section)
+        except ValidationError as error:
+            faults = spell_out(error, DoorSettings, "doors", name)
+            raise SettingsError(f"{faults}. See docs/operate/doors.md.") from None
+    return doors

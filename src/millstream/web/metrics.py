@@ -65,9 +65,9 @@ def metrics_routes(
     *,
     clock: Clock,
     access: Literal["off", "loopback", "token"],
-    token: str | None,
+    token: Callable[[], str | None],
 ) -> APIRouter:
-    """One address; with `off` there is none."""
+    """One address; with `off` there is none. `token` is asked with every request."""
     router = APIRouter(tags=["health"])
     if access == "off":
         return router
@@ -76,7 +76,7 @@ def metrics_routes(
     @router.get("/metrics", summary="How the hub stands, for Prometheus", response_class=Response)
     async def metrics(request: Request) -> Response:
         if access == "token":
-            _require_token(request, token or "")
+            _require_token(request, token() or "")
         else:
             _require_loopback(request)
         from millstream.web.exposition import CONTENT_TYPE, exposed  # noqa: PLC0415 - a tenth of a second at the start

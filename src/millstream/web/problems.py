@@ -34,17 +34,24 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "access.sign_in_failed": (401, "Name or password is wrong"),
     "access.unauthenticated": (401, "Nobody is signed in"),
     "access.unknown": (404, "There is no such user or key"),
+    "account.unknown": (422, "The CRM has no such account"),
     "action.refused": (409, "This cannot be done to it now"),
+    "alert.level_refused": (422, "The level is out of bounds"),
+    "alert.not_firing": (409, "The alert does not fire"),
+    "alert.unknown": (404, "There is no such alert, rule, level or channel"),
     "batch.too_large": (422, "Too many events in one request"),
     "body.incomplete": (400, "The body ended early"),
     "body.not_json": (400, "The body is not JSON"),
     "body.too_large": (413, "The body is too large"),
     "body.too_slow": (408, "The body came too slowly"),
     "bulk.unknown": (404, "There is no such bulk action"),
+    "cause.unknown": (404, "Nothing fails for this cause"),
     "challenge.invalid": (400, "The challenge cannot be answered"),
     "connection.unknown": (404, "There is no such connection"),
     "content_encoding.unsupported": (415, "The body is compressed"),
     "content_type.unsupported": (415, "The content type is not accepted here"),
+    "crm.refused": (409, "The CRM refused it"),
+    "crm.unavailable": (503, "The CRM gave no answer that settles it"),
     "database.unreachable": (503, "The database does not answer"),
     "delivery.unknown": (404, "There is no such delivery"),
     "door.busy": (429, "Too many requests at once"),
@@ -53,6 +60,12 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "event.type_refused": (422, "The event type is not accepted here"),
     "inbox.busy": (503, "The inbox cannot store events now"),
     "internal": (500, "Something failed on our side"),
+    "link.contradicts": (409, "It is linked to another one already"),
+    "mapping.invalid": (422, "The mapping cannot be put in force"),
+    "mapping.no_draft": (409, "There is no draft"),
+    "mapping.no_sample": (404, "There is no such order to try a mapping on"),
+    "mapping.overlay_failed": (422, "The mapping gives no value"),
+    "mapping.unknown": (404, "There is no such mapping"),
     "method.not_allowed": (405, "The method is not allowed here"),
     "order.unknown": (404, "There is no such order"),
     "path.unknown": (404, "There is nothing under this path"),
@@ -61,6 +74,11 @@ PROBLEMS: Final[Mapping[str, tuple[int, str]]] = {
     "recipient.foreign": (401, "The event is meant for another recipient"),
     "request.invalid": (422, "The request is not valid"),
     "request.refused": (400, "The request was refused"),
+    "secret.key_exposed": (409, "Everybody may read the key of the secrets"),
+    "secret.key_missing": (409, "The key of the secrets is not there"),
+    "secret.refused": (422, "This cannot be a secret"),
+    "secret.unknown": (404, "There is no such secret"),
+    "secret.unreadable": (409, "The secret cannot be opened"),
     "signature.invalid": (401, "The signature does not fit"),
     "signature.missing": (401, "The request is not signed"),
     "signature.stale": (401, "The signature is too old or from the future"),
@@ -117,18 +135,24 @@ OnProblem = Callable[[Request, Problem], None]
 
 def problem_response(request: Request, problem: Problem) -> Response:
     """The refusal as an answer."""
+    body, headers = problem_document(problem, request.scope["path"])
+    return Response(body, status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def problem_document(problem: Problem, path: str) -> tuple[bytes, dict[str, str]]:
+    """Body and headers of a refusal of what was asked for under a path."""
     details = ProblemDetails(
         type=f"urn:millstream:problem:{problem.code}",
         title=PROBLEMS[problem.code][1],
         status=problem.status,
         detail=problem.detail,
-        instance=quote(request.scope["path"], errors="replace")[:INSTANCE_LENGTH_MAX],
+        instance=quote(path, errors="replace")[:INSTANCE_LENGTH_MAX],
         code=problem.code,
         errors=problem.errors,
     )
     # A crash is answered outside of the middleware that adds these everywhere else.
     headers = {"cache-control": "no-store", **SECURITY_HEADERS, **problem.headers}
-    return Response(msgspec.json.encode(details), status_code=problem.status, media_type=MEDIA_TYPE, headers=headers)
+    return msgspec.json.encode(details), headers
 
 
 def _from_http(error: HTTPException) -> Problem:

@@ -1,43 +1,35 @@
-"""`/api/deliveries`: see what is stuck and mend it."""
+"""`/api/deliveries`: see what is stuck, and everything that happened to it."""
 
-from collections.abc import Awaitable, Callable
-from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from millstream.domain.access import Identity, Right
-from millstream.domain.states import DeliveryState
-from millstream.flows.amendment import refuse_unreadable
-from millstream.flows.order_story import Interpret
+from millstream.domain.access import Right
+from millstream.domain.faults import Explanation, explain
+from millstream.domain.states import LEGAL_MOVES, DeliveryState
+from millstream.flows.order_to_erp import WAIVABLE
+from millstream.ports.audit import AuditLog, AuditRow
 from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, Filter
-from millstream.ports.mending import Decision, Mending
-from millstream.web.api.rights import Amender, Mender, Viewer, refuse_without
+from millstream.web.api.rights import Viewer
 from millstream.web.api.shapes import (
     ID_MAX,
     PAGE_SIZE,
     PAGE_SIZE_MAX,
     PLAIN,
-    TEXT_MAX,
     IdPlace,
     Shapes,
     answer,
-    document,
     place_text,
     read_place,
-    refusals,
 )
 from millstream.web.problems import Problem
 
-CREDIT: Final = "credit."  # the codes that only who may release credit lets go
-TAGS_MAX: Final = 20
+HISTORY_MAX = 200
 
-Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT_MAX, pattern=r"^[^\x00]*\S[^\x00]*$")]
-Word = Annotated[str, msgspec.Meta(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f]+$")]
+Verb = Literal["retry", "amend", "release", "resolve", "discard", "reopen"]
 DeliveryId = Annotated[int, Path(ge=1, le=ID_MAX)]
-IfMatch = Annotated[str | None, Header(max_length=200)]
 Text = Annotated[str | None, Query(max_length=200, pattern=PLAIN)]
 
 
@@ -49,66 +41,35 @@ class DeliveryList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery with everything that happened to it. `data` and `amended` only with the right `view_payload`."""
+    """One delivery with everything that happened to it. `data` and `amended` only with the right `view_payload`.
+
+    `explained`: what its code means and what cures it. `can`: what its state allows, to who has the right for it.
+    """
 
     delivery: DeliveryRow
     version: str
+    explained: Explanation | None
+    can: tuple[Verb, ...]
     waived: tuple[str, ...]
     attempts: tuple[AttemptRow, ...]
     data: dict[str, Any] | None
     amended: dict[str, Any] | None
 
 
-class _Document(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What people and the hub did to one delivery, the newest first; `more`: there is more than this.
+
+    An amended payload stands in it only with the right `view_payload`.
+    """
+
+    items: tuple[AuditRow, ...]
+    more: bool
 
 
-class Retrying(_Document, frozen=True, kw_only=True):
-    """Try again now. A reason is welcome."""
-
-    reason: Annotated[str, msgspec.Meta(max_length=TEXT_MAX, pattern=r"^[^\x00]*$")] = ""
-
-
-class Deciding(_Document, frozen=True, kw_only=True):
-    """A decision, with the reason that goes into the audit trail."""
-
-    reason: Reason
-
-
-class Amending(Deciding, frozen=True, kw_only=True):
-    """Another payload beside the original."""
-
-    payload: dict[str, Any]
-
-
-class Assigning(_Document, frozen=True, kw_only=True):
-    """Who looks after it; null for nobody."""
-
-    assignee: Word | None
-
-
-class Snoozing(Deciding, frozen=True, kw_only=True):
-    """Out of sight until then; null for in sight again."""
-
-    until: Annotated[datetime, msgspec.Meta(tz=True)] | None
-
-
-class Tagging(_Document, frozen=True, kw_only=True):
-    """These words instead of those it has."""
-
-    tags: Annotated[tuple[Word, ...], msgspec.Meta(max_length=TAGS_MAX)]
-
-
-def delivery_routes(shapes: Shapes, *, desk: Desk, mending: Mending, interpret: Interpret) -> APIRouter:
-    """Lists, one delivery, and what may be done to it."""
+def delivery_routes(shapes: Shapes, *, desk: Desk, log: AuditLog) -> APIRouter:
+    """Lists, and one delivery. What may be done to it: see `mending`."""
     router = APIRouter(prefix="/api/deliveries", tags=["deliveries"])
-    _look(router, shapes, desk)
-    _decide(router, shapes, desk, mending, interpret)
-    _care(router, shapes, mending)
-    return router
 
-
-def _look(router: APIRouter, shapes: Shapes, desk: Desk) -> None:
     @router.get("", summary="Deliveries by filter", **shapes.answers(DeliveryList))
     async def list_deliveries(
         _: Viewer,
@@ -152,6 +113,8 @@ def _look(router: APIRouter, shapes: Shapes, desk: Desk) -> None:
         page = DeliveryPage(
             delivery=story.row,
             version=story.row.version,
+            explained=explain(story.row.code),
+            can=possible(story.row),
             waived=story.waived,
             attempts=story.attempts,
             data=story.data if sees_payload else None,
@@ -159,103 +122,37 @@ def _look(router: APIRouter, shapes: Shapes, desk: Desk) -> None:
         )
         return answer(page, headers={"etag": f'"{story.row.version}"'})
 
-
-def _decide(router: APIRouter, shapes: Shapes, desk: Desk, mending: Mending, interpret: Interpret) -> None:
-    def taking(shape: Any) -> dict[str, Any]:
-        return shapes.takes(shape, DeliveryRow, 404, 409, 412)
-
-    @router.post("/{delivery_id}/retry", summary="Try again now, with today's data", **taking(Retrying))
-    async def retry(
-        delivery_id: DeliveryId,
-        identity: Mender,
-        wish: Annotated[Retrying, document(Retrying)],
-        if_match: IfMatch = None,
-    ) -> Response:
-        decision = _decision(delivery_id, identity, if_match, wish.reason)
-        return await _row(lambda: mending.retry(decision))
-
-    @router.post("/{delivery_id}/release", summary="Waive the rule that holds it", **taking(Deciding))
-    async def release(
-        delivery_id: DeliveryId,
-        identity: Viewer,
-        wish: Annotated[Deciding, document(Deciding)],
-        if_match: IfMatch = None,
-    ) -> Response:
+    @router.get("/{delivery_id}/history", summary="What was done to it, by whom", **shapes.answers(History, 404))
+    async def show_history(delivery_id: DeliveryId, identity: Viewer) -> Response:
         story = await desk.show_delivery(delivery_id)
         if story is None:
             raise unknown(delivery_id)
-        refuse_without(identity, Right.RELEASE_CREDIT if (story.row.code or "").startswith(CREDIT) else Right.REPLAY)
-        # What was looked at decides which right is needed, so that is what the decision is about.
-        decision = _decision(delivery_id, identity, if_match or f'"{story.row.version}"', wish.reason)
-        return await _row(lambda: mending.release(decision))
+        rows = await log.of_delivery(delivery_id, story.row.subject, limit=HISTORY_MAX + 1)
+        sees_payload = Right.VIEW_PAYLOAD in identity.rights
+        items = tuple(row if sees_payload else _without_payload(row) for row in rows[:HISTORY_MAX])
+        return answer(History(items=items, more=len(rows) > HISTORY_MAX))
 
-    @router.post("/{delivery_id}/discard", summary="Decide that it shall not happen", **taking(Deciding))
-    async def discard(
-        delivery_id: DeliveryId,
-        identity: Mender,
-        wish: Annotated[Deciding, document(Deciding)],
-        if_match: IfMatch = None,
-    ) -> Response:
-        decision = _decision(delivery_id, identity, if_match, wish.reason)
-        return await _row(lambda: mending.discard(decision))
-
-    @router.post("/{delivery_id}/amend", summary="Put a payload beside the original", **taking(Amending))
-    async def amend(
-        delivery_id: DeliveryId,
-        identity: Amender,
-        wish: Annotated[Amending, document(Amending)],
-        if_match: IfMatch = None,
-    ) -> Response:
-        story = await desk.show_delivery(delivery_id)
-        if story is None:
-            raise unknown(delivery_id)
-        async with refusals():
-            refuse_unreadable(story.row.event_type, wish.payload, interpret)
-        decision = _decision(delivery_id, identity, if_match, wish.reason)
-        return await _row(lambda: mending.amend(decision, wish.payload))
+    return router
 
 
-def _care(router: APIRouter, shapes: Shapes, mending: Mending) -> None:
-    def taking(shape: Any) -> dict[str, Any]:
-        return shapes.takes(shape, DeliveryRow, 404, 412)
-
-    @router.post("/{delivery_id}/assign", summary="Say who looks after it", **taking(Assigning))
-    async def assign(
-        delivery_id: DeliveryId,
-        identity: Mender,
-        wish: Annotated[Assigning, document(Assigning)],
-        if_match: IfMatch = None,
-    ) -> Response:
-        decision = _decision(delivery_id, identity, if_match)
-        return await _row(lambda: mending.assign(decision, wish.assignee))
-
-    @router.post("/{delivery_id}/snooze", summary="Put it out of sight until later", **taking(Snoozing))
-    async def snooze(
-        delivery_id: DeliveryId,
-        identity: Mender,
-        wish: Annotated[Snoozing, document(Snoozing)],
-        if_match: IfMatch = None,
-    ) -> Response:
-        decision = _decision(delivery_id, identity, if_match, wish.reason)
-        return await _row(lambda: mending.snooze(decision, wish.until))
-
-    @router.post("/{delivery_id}/tag", summary="Put words on it", **taking(Tagging))
-    async def tag(
-        delivery_id: DeliveryId, identity: Mender, wish: Annotated[Tagging, document(Tagging)], if_match: IfMatch = None
-    ) -> Response:
-        decision = _decision(delivery_id, identity, if_match)
-        return await _row(lambda: mending.tag(decision, wish.tags))
+def possible(row: DeliveryRow) -> tuple[Verb, ...]:
+    """What the state of a delivery allows to do with it."""
+    moves = LEGAL_MOVES[DeliveryState(row.state)]
+    verbs: list[Verb] = []
+    if DeliveryState.RETRYING in moves and row.state != DeliveryState.RUNNING:
+        verbs += ["retry", "amend"]
+    if row.state == DeliveryState.HELD and row.code in WAIVABLE:
+        verbs.append("release")
+    if DeliveryState.DISCARDED in moves:
+        verbs += ["resolve", "discard"]
+    if row.state == DeliveryState.DISCARDED:
+        verbs.append("reopen")
+    return tuple(verbs)
 
 
-def _decision(delivery_id: int, identity: Identity, if_match: str | None, reason: str = "") -> Decision:
-    version = None if if_match is None or if_match.strip() == "*" else if_match.strip().removeprefix("W/").strip('"')
-    return Decision(delivery_id=delivery_id, actor=identity.name, reason=reason.strip(), version=version)
-
-
-async def _row(act: Callable[[], Awaitable[DeliveryRow]]) -> Response:
-    async with refusals():
-        row = await act()
-    return answer(row, headers={"etag": f'"{row.version}"'})
+def _without_payload(row: AuditRow) -> AuditRow:
+    detail = {name: value for name, value in row.detail.items() if name != "amended"}
+    return msgspec.structs.replace(row, detail=detail)
 
 
 def unknown(delivery_id: int) -> Problem:

@@ -11,19 +11,21 @@ from starlette.responses import Response
 from millstream.domain.access import Identity, Right
 from millstream.domain.order import SalesOrder
 from millstream.flows.hub import Policy
+from millstream.flows.order_lines import LineStanding, lines_of
 from millstream.flows.order_story import (
-    LineStanding,
+    Buyer,
     MoneyStanding,
     PromiseNow,
     Told,
-    lines_of,
+    buyer_of,
     money_of,
     order_of,
     promise_of,
+    state_of,
     told_of,
 )
 from millstream.flows.order_timeline import Gap, Moment, gaps_of, moments_of
-from millstream.ports.desk import DeliveryRow, Desk, OrderStory, OrderSummary, PromiseRow
+from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, OrderStory, OrderSummary, PromiseRow
 from millstream.ports.lookup import HitPlace, NewestPlace, OrderHit, OrderLookup
 from millstream.ports.records import BookedOrder, Records
 from millstream.ports.world import Clock
@@ -63,10 +65,18 @@ class OrderNumber(msgspec.Struct, frozen=True, kw_only=True):
     value: str
 
 
+class OrderDelivery(DeliveryRow, frozen=True, kw_only=True):
+    """One delivery with every try and its outward calls."""
+
+    history: tuple[AttemptRow, ...]
+
+
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one order. `order` is the order itself, only with the right `view_payload`."""
 
+    state: str
     summary: OrderSummary
+    buyer: Buyer | None
     aliases: tuple[OrderNumber, ...]
     promise: PromiseNow | None
     promises: tuple[PromiseRow, ...]
@@ -75,7 +85,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[LineStanding, ...] | None
     money: MoneyStanding
     told: tuple[Told, ...]
-    deliveries: tuple[DeliveryRow, ...]
+    deliveries: tuple[OrderDelivery, ...]
     order: SalesOrder | None
 
 
@@ -137,7 +147,9 @@ def _page(
 ) -> OrderPage:
     sees_payload = Right.VIEW_PAYLOAD in identity.rights
     return OrderPage(
+        state=state_of(story),
         summary=story.summary,
+        buyer=_buyer(order, booked, masked=not sees_payload),
         aliases=tuple(
             OrderNumber(kind=kind, value=masked_email(value) if kind == "email" and not sees_payload else value)
             for kind, value in story.aliases
@@ -149,6 +161,16 @@ def _page(
         lines=None if order is None else lines_of(story, order, booked),
         money=money_of(order, booked),
         told=told_of(story, order, policy),
-        deliveries=tuple(delivery.row for delivery in story.deliveries),
+        deliveries=tuple(
+            OrderDelivery(**msgspec.structs.asdict(delivery.row), history=delivery.attempts)
+            for delivery in story.deliveries
+        ),
         order=order if sees_payload else None,
     )
+
+
+def _buyer(order: SalesOrder | None, booked: BookedOrder | None, *, masked: bool) -> Buyer | None:
+    buyer = buyer_of(order, booked)
+    if buyer is None or not masked:
+        return buyer
+    return msgspec.structs.replace(buyer, email=masked_email(buyer.email))

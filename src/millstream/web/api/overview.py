@@ -1,53 +1,134 @@
 """`/api/today`, `/api/failures`, `/api/routes`: how everything stands."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
-from millstream.ports.overview import Cause, Overview, RouteFlow, Today
+from millstream.domain.faults import Explanation, explain
+from millstream.engine.routes import Route
+from millstream.ports.overview import Cause, FailureView, Overview, RouteFlow, Today, ViewCount
 from millstream.web.api.rights import Viewer
 from millstream.web.api.shapes import PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer
+from millstream.web.api.shared import Shared, Watching
+from millstream.web.problems import Problem
 
 HOURS_MAX = 24 * 14
 TICKS_MAX = 1500
+
+Fingerprint = Annotated[str, Path(min_length=1, max_length=100, pattern=r"^[0-9a-zA-Z._-]+$")]
+
+
+class CauseShown(Cause, frozen=True, kw_only=True):
+    """With what its code means and what cures it; null: nobody explained this code, and what it says has to do."""
+
+    explained: Explanation | None
 
 
 class Failures(msgspec.Struct, frozen=True, kw_only=True):
     """Causes, the one with most orders first; `more` says whether there are others."""
 
-    items: tuple[Cause, ...]
+    items: tuple[CauseShown, ...]
     more: bool
 
 
+class Views(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is in each view, as whoever asks sees it."""
+
+    items: tuple[ViewCount, ...]
+
+
+class QuietRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A route of this hub by which nothing went and nothing waits."""
+
+    event_type: str
+    subscriber: str
+
+
 class FlowMap(msgspec.Struct, frozen=True, kw_only=True):
-    """Routes over which something went within `window_s`, or waits now."""
+    """Routes over which something went within `window_s`, or waits now; `quiet` are all others there are."""
 
     window_s: int
     items: tuple[RouteFlow, ...]
+    quiet: tuple[QuietRoute, ...]
 
 
-def overview_routes(shapes: Shapes, *, overview: Overview) -> APIRouter:
+def overview_routes(
+    shapes: Shapes, *, overview: Overview, routes: Mapping[str, Sequence[Route]], shared: Shared
+) -> APIRouter:
     """Three pages of figures."""
     router = APIRouter(prefix="/api", tags=["overview"])
 
     @router.get("/today", summary="Orders, money at risk, latency, reviews", **shapes.answers(Today))
     async def today(
         _: Viewer,
+        watching: Watching,
         hours: Annotated[int, Query(ge=1, le=HOURS_MAX)] = 24,
         tick_s: Annotated[int, Query(ge=60, le=86_400)] = 3600,
     ) -> Response:
         finest = max(tick_s, hours * 3600 // TICKS_MAX)
-        return answer(await overview.today(hours=hours, tick_s=finest))
 
-    @router.get("/failures", summary="What fails now, by cause, in plain words", **shapes.answers(Failures))
-    async def failures(_: Viewer, limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE) -> Response:
-        found = await overview.causes(limit=limit + 1)
-        return answer(Failures(items=tuple(found[:limit]), more=len(found) > limit))
+        async def find() -> Today:
+            return await overview.today(hours=hours, tick_s=finest)
+
+        return answer(await shared.ask(("today", hours, finest), find, watching=watching))
 
     @router.get("/routes", summary="The flow map: what goes where, what waits", **shapes.answers(FlowMap))
-    async def routes(_: Viewer, window_s: Annotated[int, Query(ge=60, le=86_400)] = 900) -> Response:
-        return answer(FlowMap(window_s=window_s, items=tuple(await overview.routes(window_s=window_s))))
+    async def flow_map(
+        _: Viewer, watching: Watching, window_s: Annotated[int, Query(ge=60, le=86_400)] = 900
+    ) -> Response:
+        async def find() -> FlowMap:
+            items = tuple(await overview.routes(window_s=window_s))
+            return FlowMap(window_s=window_s, items=items, quiet=_quiet(routes, items))
 
+        return answer(await shared.ask(("routes", window_s), find, watching=watching))
+
+    _failures(router, shapes, overview, shared)
     return router
+
+
+def _failures(router: APIRouter, shapes: Shapes, overview: Overview, shared: Shared) -> None:
+    @router.get("/failures", summary="What fails, by cause, in plain words", **shapes.answers(Failures))
+    async def failures(
+        identity: Viewer,
+        watching: Watching,
+        view: FailureView = "all",
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+    ) -> Response:
+        async def find() -> Failures:
+            found = await overview.causes(limit=limit + 1, view=view, viewer=identity.name)
+            return Failures(items=tuple(map(_shown, found[:limit])), more=len(found) > limit)
+
+        whose = identity.name if view == "mine" else None
+        return answer(await shared.ask(("failures", view, whose, limit), find, watching=watching))
+
+    @router.get("/failures/views", summary="How much there is in each view", **shapes.answers(Views))
+    async def views(identity: Viewer, watching: Watching) -> Response:
+        async def find() -> Views:
+            return Views(items=tuple(await overview.views(identity.name)))
+
+        return answer(await shared.ask(("views", identity.name), find, watching=watching))
+
+    @router.get("/failures/{fingerprint}", summary="One cause", **shapes.answers(CauseShown, 404))
+    async def failure(fingerprint: Fingerprint, identity: Viewer, *, closed: bool = False) -> Response:
+        view: FailureView = "resolved" if closed else "all"
+        found = await overview.causes(limit=1, view=view, viewer=identity.name, fingerprint=fingerprint)
+        if not found:
+            raise Problem("cause.unknown", "Nothing fails or failed of late for this cause. See `GET /api/failures`.")
+        return answer(_shown(found[0]))
+
+
+def _shown(cause: Cause) -> CauseShown:
+    return CauseShown(**msgspec.structs.asdict(cause), explained=explain(cause.code))
+
+
+def _quiet(routes: Mapping[str, Sequence[Route]], busy: Sequence[RouteFlow]) -> tuple[QuietRoute, ...]:
+    there = {(flow.event_type, flow.subscriber) for flow in busy}
+    return tuple(
+        QuietRoute(event_type=event_type, subscriber=route.subscriber)
+        for event_type, to in routes.items()
+        for route in to
+        if (event_type, route.subscriber) not in there
+    )

@@ -7,9 +7,12 @@ from millstream.web.access import require
 from millstream.web.problems import Problem
 
 Viewer = Annotated[Identity, require(Right.VIEW)]
+PayloadViewer = Annotated[Identity, require(Right.VIEW_PAYLOAD)]
 Mender = Annotated[Identity, require(Right.REPLAY)]
 Amender = Annotated[Identity, require(Right.AMEND_PAYLOAD)]
 Keeper = Annotated[Identity, require(Right.MANAGE_CONNECTIONS)]
+Watcher = Annotated[Identity, require(Right.MANAGE_ALERTS)]
+Administrator = Annotated[Identity, require(Right.MANAGE_ACCESS)]
 Auditor = Annotated[Identity, require(Right.VIEW_AUDIT)]
 
 

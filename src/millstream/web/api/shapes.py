@@ -131,7 +131,13 @@ def read_place(text: str | None, shape: type[T]) -> T | None:
     return place
 
 
-_OF_REFUSAL: Final = dict.fromkeys(("delivery.not_mendable", "rule.not_waivable", "bulk.not_now"), "action.refused")
+_OF_REFUSAL: Final = {
+    "bulk.category": "request.invalid",
+    **dict.fromkeys(
+        ("delivery.not_mendable", "delivery.overtaken", "rule.not_waivable", "bulk.not_now", "bulk.too_large"),
+        "action.refused",
+    ),
+}
 
 
 @asynccontextmanager

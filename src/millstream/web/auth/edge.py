@@ -26,6 +26,8 @@ class AccessEdge(msgspec.Struct, frozen=True, kw_only=True):
     is_secure: Callable[[Scope], bool]
     routers: Sequence[APIRouter]
     describe: Callable[[FastAPI], None]
+    gate: Gate
+    openid: bool
 
 
 def access_edge(
@@ -36,6 +38,7 @@ def access_edge(
     keys: Keys,
     public_url: str | None,
     openid: OpenIdSection,
+    openid_secret: Callable[[], str | None] | None = None,
     transport: Transport,
     clock: Clock,
     tap: Tap,
@@ -58,11 +61,13 @@ def access_edge(
         from millstream.web.auth.openid import OpenIdProvider  # noqa: PLC0415 - see above
         from millstream.web.auth.openid_api import openid_routes  # noqa: PLC0415 - see above
 
-        provider = OpenIdProvider(openid, transport=transport, clock=clock)
+        provider = OpenIdProvider(openid, secret=openid_secret, transport=transport, clock=clock)
         routers.append(openid_routes(provider, sessions=sessions, cookies=cookies, origin=origin, tap=tap))
     return AccessEdge(
         authenticate=gate.authenticate,
         is_secure=origin.is_secure,
         routers=tuple(routers),
         describe=shapes.describe,
+        gate=gate,
+        openid=openid.issuer is not None,
     )

@@ -12,6 +12,7 @@ from millstream.web.problems import Problem
 
 SESSION_COOKIE: Final = "millstream"
 CSRF_HEADER: Final = "x-csrf-token"
+WATCHING_HEADER: Final = "x-millstream-watching"  # a page that refreshes itself; nobody did anything
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 CREDENTIAL_LENGTH_MAX: Final = 200
 
@@ -30,7 +31,8 @@ class Gate:
         if header is not None:
             return await self._by_key(header)
         secret = self.session_secret(request)
-        user = await self._sessions.user_of(secret) if secret is not None else None
+        watching = WATCHING_HEADER in request.headers
+        user = await self._sessions.user_of(secret, watching=watching) if secret is not None else None
         if secret is None or user is None:
             return None
         if request.method not in SAFE_METHODS:

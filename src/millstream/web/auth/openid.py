@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
@@ -71,13 +72,25 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
 class OpenIdProvider:
     """One provider. Its address is a setting, so it may be inside the own network."""
 
-    def __init__(self, settings: OpenIdSection, *, transport: Transport, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: OpenIdSection,
+        *,
+        transport: Transport,
+        clock: Clock,
+        secret: Callable[[], str | None] | None = None,
+    ) -> None:
         self._settings = settings
+        self._secret = secret or self._secret_in_settings
         self._client_id = settings.client_id or ""  # the settings hold the issuer and it together
         self._transport = transport
         self._clock = clock
         self._metadata: tuple[datetime, Metadata] | None = None
         self._keys: tuple[datetime, KeySet] | None = None
+
+    def _secret_in_settings(self) -> str | None:
+        secret = self._settings.client_secret
+        return secret.get_secret_value() if secret is not None else None
 
     async def begin(self, redirect_uri: str) -> tuple[str, Ask]:
         """Where to send the browser, and what it must keep meanwhile. Raises OpenIdError."""
@@ -123,14 +136,14 @@ class OpenIdProvider:
             "code_verifier": ask.verifier,
         }
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "application/json"}
-        client, secret = self._client_id, self._settings.client_secret
+        client, secret = self._client_id, self._secret()
         if secret is None:
             form["client_id"] = client
         elif "client_secret_basic" in metadata.token_endpoint_auth_methods_supported:
-            pair = f"{quote(client, safe='')}:{quote(secret.get_secret_value(), safe='')}"
+            pair = f"{quote(client, safe='')}:{quote(secret, safe='')}"
             headers["authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         else:
-            form |= {"client_id": client, "client_secret": secret.get_secret_value()}
+            form |= {"client_id": client, "client_secret": secret}
         answer = await self._send(
             Request(method="POST", url=metadata.token_endpoint, headers=headers, body=urlencode(form).encode())
         )

@@ -1,0 +1,1 @@
+"""What the pages Today and Flow map are drawn of."""

@@ -1,0 +1,1 @@
+"""What the pages under Settings share: the way between them, and the small forms."""
