@@ -10,8 +10,8 @@ import pytest
 
 from fakes.access import PASSWORD, AccessHouse, sign_in
 from fakes.house import House
-from millstream.bootstrap import web_app
 from millstream.domain.access import RIGHTS_OF, Right, Role
+from millstream.serving import web_app
 from millstream.store.access_book import open_access_book
 from millstream.web import access as web_access
 

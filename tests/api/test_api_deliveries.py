@@ -90,6 +90,94 @@ async def test_a_discarded_delivery_rests_for_ever(desk):
     assert_problem(await desk.ask("POST", f"/deliveries/{held['id']}/retry", {}), 409, "action.refused")
 
 
+class TestClosing:
+    async def test_it_is_resolved_with_a_category_and_a_reason_and_both_stand_in_the_trail(self, desk):
+        held = await desk.held()
+        path = f"/deliveries/{held['id']}/resolve"
+        assert_problem(await desk.ask("POST", path, REASON), 422, "request.invalid")
+        assert_problem(await desk.ask("POST", path, {"category": "boredom", **REASON}), 422, "request.invalid")
+        row = await desk.post(path, {"category": "loss_accepted", **REASON})
+        assert (row["state"], row["resolution"], row["note"]) == ("discarded", "loss_accepted", "agreed by phone")
+        assert await audited(desk, "resolve") == [("mia.admin", "agreed by phone")]
+        assert_problem(await desk.ask("POST", path, {"category": "test", **REASON}), 409, "action.refused")
+
+    async def test_it_is_opened_again_and_then_goes_its_way(self, desk):
+        held = await desk.held()
+        path = f"/deliveries/{held['id']}"
+        assert_problem(await desk.ask("POST", f"{path}/reopen", REASON), 409, "action.refused")
+        await desk.post(f"{path}/resolve", {"category": "test", **REASON})
+        row = await desk.post(f"{path}/reopen", {"reason": "a real order"})
+        assert (row["state"], row["resolution"], row["code"]) == ("held", None, "price.stale")
+        await desk.post(f"{path}/release", REASON)
+        await desk.house.settle_down()
+        assert list(desk.house.erp.orders) == [held["subject"]]
+        assert await audited(desk, "reopen") == [("mia.admin", "a real order")]
+
+    async def test_what_was_overtaken_stays_closed_and_the_answer_says_by_what(self, desk):
+        held = await desk.held()
+        path = f"/deliveries/{held['id']}"
+        await desk.post(f"{path}/resolve", {"category": "test", **REASON})
+        async with desk.house.database.transaction() as connection:
+            await connection.execute(
+                "insert into event select gen_random_uuid(), source, 'later', 'order.cancelled', subject, occurred_at, "
+                "received_at, correlation_id, null, '{}' from event where id = $1",
+                held["event_id"],
+            )
+            await connection.execute(
+                "insert into delivery (event_id, subscriber, lane, priority, state, head, due_at, created_at, "
+                "updated_at) select e.id, d.subscriber, d.lane, 10, 'done', false, now(), now(), now() "
+                "from event e, delivery d where e.source_id = 'later' and d.id = $1",
+                held["id"],
+            )
+        refused = assert_problem(await desk.ask("POST", f"{path}/reopen", REASON), 409, "action.refused")
+        assert "order.cancelled" in refused["detail"]
+        assert (await desk.get(path))["delivery"]["state"] == "discarded"
+
+
+async def test_only_who_may_amend_drops_an_amendment_by_a_retry_with_todays_data(desk):
+    held = await desk.held()
+    path = f"/deliveries/{held['id']}"
+    payload = (await desk.get(path))["data"]
+    await desk.post(f"{path}/amend", {"payload": payload, **REASON})
+    async with desk.house.database.transaction() as connection:
+        await connection.execute("update delivery set state = 'retrying' where id = $1", held["id"])
+    today = {"using": "todays_data"}
+    assert_problem(await desk.ask("POST", f"{path}/retry", today, role="credit"), 403, "access.denied")
+    assert (await desk.get(path))["amended"] is not None
+    await desk.post(f"{path}/retry", {"using": "as_it_is"})
+    assert (await desk.get(path))["amended"] is not None
+    await desk.post(f"{path}/retry", today)
+    assert (await desk.get(path))["amended"] is None
+    assert_problem(await desk.ask("POST", f"{path}/retry", {"using": "magic"}), 422, "request.invalid")
+
+
+class TestCareForACause:
+    async def test_all_that_fail_for_one_cause_are_assigned_tagged_and_snoozed_at_once(self, desk):
+        first, second = await desk.held(), await desk.held()
+        await desk.house.place(("GHOST-1", 1))
+        await desk.house.settle_down()
+        other = (await desk.get("/deliveries", code="sku.unknown"))["items"][0]
+        assert first["fingerprint"] == second["fingerprint"] != other["fingerprint"]
+        path = f"/failures/{first['fingerprint']}"
+        assert await desk.post(f"{path}/assign", {"assignee": "jo"}) == {"deliveries": 2}
+        assert await desk.post(f"{path}/tag", {"add": ["ask plant", "vip"]}) == {"deliveries": 2}
+        assert await desk.post(f"{path}/tag", {"remove": ["vip"]}) == {"deliveries": 2}
+        mine = (await desk.get("/deliveries", assignee="jo"))["items"]
+        assert {row["id"]: row["tags"] for row in mine} == {one["id"]: ["ask plant"] for one in (first, second)}
+        until = desk.house.world.clock.now().replace(hour=23).isoformat()
+        assert await desk.post(f"{path}/snooze", {"until": until, **REASON}) == {"deliveries": 2}
+        seen = (await desk.get("/deliveries", snoozed=False, state="held"))["items"]
+        assert [row["id"] for row in seen] == [other["id"]]
+        actions = await desk.house.rows("select action, actor from audit where action = any($1)",
+                                        ["delivery.assign", "delivery.tag", "delivery.snooze"])  # fmt: skip
+        assert len(actions) == 8
+        assert {row["actor"] for row in actions} == {"mia.admin"}
+
+    async def test_a_cause_that_is_over_has_nothing_to_look_after(self, desk):
+        assert await desk.post("/failures/0123456789ab/assign", {"assignee": "jo"}) == {"deliveries": 0}
+        assert_problem(await desk.ask("POST", "/failures/a b/assign", {"assignee": "jo"}), 422, "request.invalid")
+
+
 async def test_who_saw_another_version_decides_again(desk):
     held = await desk.held()
     etag = (await desk.ask("GET", f"/deliveries/{held['id']}")).headers["etag"]

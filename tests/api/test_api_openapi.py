@@ -110,7 +110,8 @@ async def test_every_answer_is_one_that_the_description_names(address):
             operations += 1
 
     await asyncio.to_thread(ask_all)
-    assert operations == 25
+    described = [path for path, verbs in schema.raw_schema["paths"].items() for _ in verbs if path.startswith("/api/")]
+    assert operations == len(described) > 25
     assert faults[:20] == []
     assert {200, 404, 422} <= answered
 

@@ -110,6 +110,47 @@ async def test_what_was_shipped_is_counted_by_line(desk):
     assert [told["what"] for told in page["told"]] == ["confirmed", "packed", "shipped"]
 
 
+async def test_an_order_stands_where_the_list_says_it_stands(desk):
+    for _ in range(3):
+        await desk.house.place()
+    await desk.house.settle_down()
+    shipped, cancelled, _ = desk.house.erp.orders
+    await ship(desk, shipped)
+    await desk.held()
+    (row,) = await desk.house.rows("select store_order_id from sales_order where order_key = $1", cancelled)
+    await desk.house.sim("shop", "POST", f"orders/{row['store_order_id']}/cancel")
+    await desk.house.settle_down()
+    hits = (await desk.get("/orders"))["items"]
+    assert {hit["state"] for hit in hits} == {"shipped", "cancelled", "confirmed", "review"}
+    for hit in hits:
+        assert (await desk.get(f"/orders/{hit['order_key']}"))["state"] == hit["state"]
+
+
+async def test_the_story_tells_who_bought_and_every_try_with_its_calls(desk):
+    await desk.house.place()
+    await desk.house.settle_down()
+    (key,) = desk.house.erp.orders
+    page = await desk.get(f"/orders/{key}")
+    buyer = page["buyer"]
+    assert (buyer["customer_id"], buyer["store"]) == (page["summary"]["customer_id"], "shop")
+    assert buyer["email"] == "anna@acme-water.example"
+    into_erp = next(one for one in page["deliveries"] if one["subscriber"] == "erp")
+    (attempt,) = into_erp["history"]
+    assert (attempt["n"], attempt["outcome"]) == (1, "done")
+    (call,) = [call for call in attempt["calls"] if call["operation"] == "customer.find"]
+    assert (call["system"], call["status"], call["outcome"]) == ("crm", 200, "ok")
+    theirs = (await desk.ask("GET", f"/orders/{key}", role="viewer")).json()
+    assert theirs["buyer"] == {**buyer, "email": "an…@acme-water.example"}
+
+
+async def test_what_work_orders_cover_is_in_production(desk):
+    await desk.house.place(("PUMP-CFG", 2))
+    await desk.house.settle_down()
+    (key,) = desk.house.erp.orders
+    (line,) = (await desk.get(f"/orders/{key}"))["lines"]
+    assert (line["in_production"], line["unaccounted"], line["work_orders"]) == ("2", "0", ["WO-SO00001"])
+
+
 async def test_what_the_hub_does_not_know_is_null_and_never_zero(desk):
     delivery = await desk.held()
     page = await desk.get(f"/orders/{delivery['subject']}")

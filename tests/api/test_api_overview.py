@@ -5,6 +5,9 @@ from decimal import Decimal
 import pytest
 
 from fakes.operating_desk import operator
+from millstream.flows import ROUTES
+
+REASON = {"reason": "test"}
 
 
 @pytest.fixture
@@ -87,3 +90,37 @@ async def test_the_flow_map_tells_what_went_where_and_what_waits(desk):
     assert (erp["error_share"], flows["order.confirmed", "crm"]["error_share"]) == (0.5, 0.0)
     assert erp["oldest_age_s"] > 0
     assert flows["order.confirmed", "store"]["oldest_age_s"] is None
+    assert (erp["sources"], flows["order.confirmed", "crm"]["sources"]) == (["shop"], ["millstream"])
+    quiet = {(one["event_type"], one["subscriber"]) for one in answer["quiet"]}
+    assert quiet | set(flows) == {(event, route.subscriber) for event, to in ROUTES.items() for route in to}
+    assert not quiet & set(flows)
+
+
+@pytest.mark.parametrize("path", ["/today", "/routes", "/failures", "/connections"])
+async def test_pages_that_watch_share_an_answer_of_a_second_ago_and_who_acts_gets_a_new_one(desk, path):
+    async def seen(**headers):
+        answer = await desk.ask("GET", path, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return {key: value for key, value in answer.json().items() if key != "since"}
+
+    watching = {"x-millstream-watching": "1"}
+    empty = await seen(**watching)
+    await desk.house.place()
+    await desk.house.settle_down()
+    await desk.held()
+    fresh = await seen()
+    assert fresh != empty
+    assert await seen(**watching) == fresh
+    await desk.post("/connections/crm/pause", {"reason": "test"})
+    await desk.house.place()
+    await desk.house.hub.poller.poll_all()
+    await desk.post(f"/deliveries/{(await desk.get('/deliveries', state='held'))['items'][0]['id']}/discard", REASON)
+    assert await seen(**watching) == fresh, "no time passed"
+    desk.house.world.clock.advance(1)
+    assert await seen(**watching) != fresh
+
+
+async def test_a_shared_answer_is_for_those_who_have_the_right(desk):
+    watching = {"x-millstream-watching": "1"}
+    assert (await desk.ask("GET", "/today", headers=watching)).status_code == 200
+    assert (await desk.ask("GET", "/today", role=None, headers=watching)).status_code == 401

@@ -9,6 +9,8 @@ from millstream.domain.access import Role
 EVERYBODY = frozenset(Role)
 DESK = frozenset({Role.ORDER_DESK, Role.INTEGRATOR, Role.ADMIN})
 INTEGRATION = frozenset({Role.INTEGRATOR, Role.ADMIN})
+PAYLOAD = frozenset(Role) - {Role.VIEWER}
+CRM = "/mappings/crm/outbound"
 BULK = "/bulk/00000000-0000-7000-8000-000000000000"
 
 ALLOWED = {
@@ -16,24 +18,63 @@ ALLOWED = {
     ("GET", "/orders/x"): EVERYBODY,
     ("GET", "/deliveries"): EVERYBODY,
     ("GET", "/deliveries/1"): EVERYBODY,
+    ("GET", "/deliveries/1/history"): EVERYBODY,
+    ("GET", "/deliveries/1/preview"): EVERYBODY - {Role.VIEWER},
+    ("POST", "/deliveries/1/preview"): DESK,
     ("POST", "/deliveries/1/retry"): DESK,
     ("POST", "/deliveries/1/discard"): DESK,
     ("POST", "/deliveries/1/amend"): DESK,
+    ("POST", "/deliveries/1/resolve"): DESK,
+    ("POST", "/deliveries/1/reopen"): DESK,
     ("POST", "/deliveries/1/assign"): DESK,
     ("POST", "/deliveries/1/snooze"): DESK,
     ("POST", "/deliveries/1/tag"): DESK,
     ("POST", "/deliveries/1/release"): EVERYBODY,  # which right it takes depends on the rule: test_api_deliveries
     ("GET", "/failures"): EVERYBODY,
+    ("GET", "/failures/views"): EVERYBODY,
+    ("GET", "/failures/f1"): EVERYBODY,
+    ("POST", "/failures/f1/assign"): DESK,
+    ("POST", "/failures/f1/tag"): DESK,
+    ("POST", "/failures/f1/snooze"): DESK,
+    ("GET", "/reviews"): EVERYBODY,
+    ("GET", "/reviews/1"): EVERYBODY,
+    ("POST", "/reviews/1/link"): DESK,
+    ("POST", "/reviews/1/create"): DESK,
+    ("POST", "/reviews/1/reject"): DESK,
+    ("POST", "/reviews/1/unlink"): DESK,
     ("GET", "/today"): EVERYBODY,
     ("GET", "/routes"): EVERYBODY,
     ("POST", "/bulk"): DESK,
     ("GET", "/bulk"): EVERYBODY,
     ("GET", BULK): EVERYBODY,
+    ("GET", f"{BULK}/outcome"): EVERYBODY,
     ("POST", f"{BULK}/start"): DESK,
     ("GET", "/connections"): EVERYBODY,
     ("POST", "/connections/shop/pause"): INTEGRATION,
+    ("POST", "/connections/shop/drain"): INTEGRATION,
     ("POST", "/connections/shop/resume"): INTEGRATION,
     ("POST", "/connections/shop/test"): INTEGRATION,
+    ("GET", "/alerts"): EVERYBODY,
+    ("GET", "/alerts/1"): EVERYBODY,
+    ("POST", "/alerts/1/acknowledge"): INTEGRATION,
+    ("GET", "/alerts/rules"): EVERYBODY,
+    ("GET", "/alerts/drift"): EVERYBODY,
+    ("PUT", "/alerts/rules/levels"): INTEGRATION,
+    ("DELETE", "/alerts/rules/levels"): INTEGRATION,
+    ("PUT", "/alerts/rules/backlog"): INTEGRATION,
+    ("POST", "/alerts/test-channel"): INTEGRATION,
+    ("GET", "/mappings"): EVERYBODY,
+    ("GET", f"{CRM}"): EVERYBODY,
+    ("GET", f"{CRM}/versions"): EVERYBODY,
+    ("GET", f"{CRM}/samples"): PAYLOAD,
+    ("POST", f"{CRM}/preview"): PAYLOAD,
+    ("POST", f"{CRM}/diff"): PAYLOAD,
+    ("POST", f"{CRM}/test"): PAYLOAD,
+    ("POST", f"{CRM}/validate"): INTEGRATION,
+    ("PUT", f"{CRM}/draft"): INTEGRATION,
+    ("DELETE", f"{CRM}/draft"): INTEGRATION,
+    ("POST", f"{CRM}/publish"): INTEGRATION,
+    ("POST", f"{CRM}/rollback"): INTEGRATION,
     ("GET", "/audit"): INTEGRATION,
     ("GET", "/audit/export"): INTEGRATION,
     ("POST", "/audit/verify"): INTEGRATION,
@@ -55,9 +96,18 @@ async def test_the_matrix_names_every_operation_there_is(database):
     async with operator(database) as desk:
         paths = desk.app.openapi()["paths"]
     described = {(verb.upper(), path) for path, verbs in paths.items() if path.startswith("/api/") for verb in verbs}
-    named = {("POST", "/api/bulk/{bulk_id}/{order}"), ("GET", "/api/bulk/{bulk_id}"), ("GET", "/api/orders/{key}")}
+    named = {
+        ("POST", "/api/bulk/{bulk_id}/{order}"),
+        ("GET", "/api/bulk/{bulk_id}"),
+        ("GET", "/api/bulk/{bulk_id}/outcome"),
+        ("GET", "/api/orders/{key}"),
+    }
     for verb, path in ALLOWED:
         plain = path.replace("/deliveries/1", "/deliveries/{delivery_id}").replace("/shop/", "/{name}/")
+        plain = plain.replace("/reviews/1", "/reviews/{delivery_id}")
+        plain = plain.replace("/failures/f1", "/failures/{fingerprint}")
+        plain = plain.replace("/alerts/1", "/alerts/{alert_id}").replace("/rules/backlog", "/rules/{code}")
+        plain = plain.replace("/crm/outbound", "/{connection}/{direction}")
         if not plain.startswith(BULK) and plain != "/orders/x":
             named.add((verb, f"/api{plain}"))
     assert described == named

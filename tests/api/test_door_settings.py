@@ -22,7 +22,7 @@ SECRET = "a secret long enough"
         ({"kind": "events", "scheme": "hmac", "secrets": [SECRET], "types": ["order.placed"]}, "`types`"),
         ({"kind": "events", "secrets": ["not base64: é ä ü ö ß"]}, "base64"),
         ({"kind": "events", "secrets": ["!" * 20]}, "base64"),
-        ({"kind": "events", "scheme": "hmac", "secrets": [SECRET] * 3}, "secrets"),
+        ({"kind": "events", "scheme": "hmac", "secrets": [SECRET] * 5}, "secrets"),
         ({"kind": "events", "scheme": "md5", "secrets": [SECRET]}, "scheme"),
         ({"kind": "ftp"}, "kind"),
         ({"kind": "events", "scheme": "hmac", "secrets": f'["{SECRET}"'}, "JSON list"),

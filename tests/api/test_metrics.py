@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fakes.house import House
 from fakes.world import ManualClock
-from millstream.bootstrap import web_app
 from millstream.domain.errors import Retry
 from millstream.engine.meter import SERIES_MAX, Meter
 from millstream.ports.gauges import Reading
+from millstream.serving import web_app
 from millstream.web.metrics import READ_EVERY_S, Standing, metrics_routes
 from millstream.web.problems import install_problems
 
@@ -45,7 +45,7 @@ def small_app(access="loopback", *, meter=None, clock=None, reads=None):
 
     app = FastAPI()
     install_problems(app, lambda request, problem: None)
-    app.include_router(metrics_routes(meter or Meter(clock), read, clock=clock, access=access, token=TOKEN))
+    app.include_router(metrics_routes(meter or Meter(clock), read, clock=clock, access=access, token=lambda: TOKEN))
     return app
 
 
@@ -131,7 +131,7 @@ async def test_a_ledger_that_takes_long_is_asked_more_seldom():
         return Standing(reading=Reading(at=clock.now()), tally={})
 
     app = FastAPI()
-    app.include_router(metrics_routes(Meter(clock), read, clock=clock, access="loopback", token=None))
+    app.include_router(metrics_routes(Meter(clock), read, clock=clock, access="loopback", token=lambda: None))
     await ask(app)
     clock.advance(30)
     await ask(app)
@@ -148,7 +148,7 @@ async def test_without_a_database_the_process_still_tells_what_it_counted():
         raise Retry("store.unavailable", "PostgreSQL does not answer")
 
     app = FastAPI()
-    app.include_router(metrics_routes(Meter(clock), read, clock=clock, access="loopback", token=None))
+    app.include_router(metrics_routes(Meter(clock), read, clock=clock, access="loopback", token=lambda: None))
     found = samples((await ask(app)).text)
     assert found["millstream_ledger_up",] == 0
     assert found["millstream_orders_accepted_total",] == 0

@@ -6,6 +6,7 @@ import httpx
 
 from fakes.edge import Edge
 from fakes.house import House
+from millstream.alerting import Alerting
 from millstream.domain.access import RIGHTS_OF, Identity, Role
 
 
@@ -22,7 +23,8 @@ class Operator:
         self.house = house
         self.app = Edge().app
         self.app.state.authenticate = by_role
-        house.hub.operating.install_api(self.app, house.hub.audit)
+        alerting = Alerting(rules=house.hub.rules, notifier=house.hub.watch.notifier)
+        house.hub.operating.install_api(self.app, house.hub.audit, alerting)
 
     async def ask(self, method, path, body=None, *, role="admin", headers=None, **query):
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)

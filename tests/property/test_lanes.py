@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -11,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from fakes.bench import LedgerBench
 from fakes.world import ManualWorld
 from millstream.domain.delivery import Delivery, Settlement
+from millstream.domain.errors import Reject
 from millstream.domain.states import OPEN_STATES, DeliveryState, may_move
 from millstream.ports.desk import Filter
 from millstream.store.database import Database
@@ -217,8 +219,28 @@ class Lanes(RuleBasedStateMachine):
         assert self.run(self.bench.desk.discard(Filter(ids=(number,)), actor="mia", reason="x")) == 1
         self.end(number, DeliveryState.DISCARDED)
 
+    @precondition(lambda self: self.those_in(DeliveryState.DISCARDED))
+    @rule(data=st.data())
+    def somebody_reopens(self, data):
+        number = data.draw(st.sampled_from(self.those_in(DeliveryState.DISCARDED)))
+        work = self.bench.desk.reopen(Filter(ids=(number,)), actor="mia", reason="x")
+        if self.is_too_late_for(number):
+            with pytest.raises(Reject, match=r"delivery\.overtaken"):
+                self.run(work)
+            return
+        assert self.run(work) == 1
+        one = self.expected[number]
+        one.move(DeliveryState.HELD)
+        one.attempts = 0
+
+    def is_too_late_for(self, number):
+        """Something of its lane runs, or something later about the same is done."""
+        lane = [(n, one.state) for n, one in self.expected.items() if one.lane == self.expected[number].lane]
+        return any(state is RUNNING or (n > number and state is DeliveryState.DONE) for n, state in lane)
+
     def press_the_wrong_buttons(self):
         """What runs or is over cannot be retried or discarded; what is not due is not claimed; no lane sleeps."""
+        assert self.run(self.bench.desk.reopen(Filter(states=("done", "held")), actor="mia", reason="x")) == 0
         untouchable = tuple(self.those_in(RUNNING, DeliveryState.DONE, DeliveryState.DISCARDED))
         nothing = Filter(ids=untouchable or (0,))
         assert self.run(self.bench.desk.retry(nothing, actor="mia")) == 0

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from fakes.house import House
@@ -70,6 +71,36 @@ async def test_a_changed_plan_changes_the_date_everywhere_once(house):
     assert purchase["Expected_Ship_Date__c"] == "2026-12-22"
     dates = await house.rows("select ship_date from promise where line_id is null order by id")
     assert [str(row["ship_date"]) for row in dates] == ["2026-12-15", "2026-12-22"]
+
+
+async def test_the_books_follow_a_changed_plan_line_by_line(house):
+    await house.place(("SKID-01", 1))
+    await house.settle_down()
+    (key,) = house.erp.orders
+    house.erp.reschedule(key, days=7)
+    await house.settle_down()
+    (line,) = await house.rows("select reserved, ship_date from order_line where order_key = $1", key)
+    assert (line["reserved"], str(line["ship_date"])) == (None, "2026-12-22")
+
+
+async def test_a_plan_that_loses_its_date_is_told_once_and_the_date_is_unknown_from_then_on(house):
+    placed = await house.place(("SKID-01", 1))
+    await house.settle_down()
+    (key,) = house.erp.orders
+    for change in ("schedule/1", "schedule/2"):
+        house.erp.reschedule(key, days=0)
+        known = house.erp.log[-1]
+        lines = tuple(msgspec.structs.replace(line, ship_date=None) for line in known.acknowledgement.lines)
+        unknown = msgspec.structs.replace(known.acknowledgement, ship_date=None, lines=lines)
+        house.erp.log[-1] = msgspec.structs.replace(known, change_id=change, acknowledgement=unknown)
+        await house.settle_down()
+    (order,) = await house.rows("select ship_date from sales_order where order_key = $1", key)
+    (line,) = await house.rows("select ship_date from order_line where order_key = $1", key)
+    assert (order["ship_date"], line["ship_date"]) == (None, None)
+    comments = [c["comment"] or "" for c in (await store_view(house, placed))["comments"]]
+    assert len([comment for comment in comments if "being set anew" in comment]) == 1
+    dates = await house.rows("select ship_date from promise where line_id is null order by id")
+    assert [row["ship_date"] and str(row["ship_date"]) for row in dates] == ["2026-12-15", None]
 
 
 def hint_of(house, store_order_id, source_id):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from millstream.cli import audit, connections, deliveries, orders
+from millstream.cli import audit, bulk, connections, deliveries, mappings, orders, reviews
 from millstream.engine.tap import _LOUD
 from millstream.flows.order_to_erp import WAIVABLE
 
@@ -69,7 +69,9 @@ def test_every_code_of_the_hub_itself_is_in_the_runbook(layer):
     assert {code for code in codes if f"| `{code}`" not in MEND and f", `{code}`" not in MEND} == set()
 
 
-@pytest.mark.parametrize("group", [deliveries, orders, audit, connections], ids=lambda group: group.__name__)
+@pytest.mark.parametrize(
+    "group", [deliveries, bulk, orders, reviews, audit, connections, mappings], ids=lambda group: group.__name__
+)
 def test_every_verb_is_shown_in_a_document(group):
     verbs = [command.name or command.callback.__name__ for command in group.app.registered_commands]
     name = group.__name__.rpartition(".")[2]

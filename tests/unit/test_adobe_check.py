@@ -33,6 +33,8 @@ async def test_a_missing_permission_is_told_from_a_bad_token_and_named():
     assert found["credentials"].ok
     assert not found["orders"].ok
     assert "Magento_Sales::actions_view" in found["orders"].detail
+    assert found["orders"].missing == ("Magento_Sales::actions_view",)
+    assert "integration" in found["orders"].fix
 
 
 async def test_a_token_that_opens_nothing_is_a_bad_token():

@@ -1,6 +1,7 @@
 """Is an amended payload one that its flow can read?"""
 
 import pytest
+from test_domain_order import order
 
 from millstream.domain import events
 from millstream.domain.errors import Reject
@@ -13,7 +14,7 @@ SHIPMENT = {
 
 
 def nothing_to_say(raw):
-    return raw
+    return order()
 
 
 def refuses(raw):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from base64 import b64decode
+from datetime import timedelta
 from urllib.parse import parse_qs
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from fakes.transport import ScriptedTransport
 from fakes.world import ManualWorld
 from millstream.domain.errors import Reject, Retry
+from millstream.ports.connections import TokenLife
 from millstream.wire.auth import BasicAuth, BearerAuth, ClientCredentialsAuth, NoAuth
 from millstream.wire.http import Request, Response, TransportError
 from millstream.wire.retry_after import retry_after_s
@@ -55,6 +57,20 @@ async def test_a_token_without_an_end_is_kept_for_the_assumed_lifetime():
     assert await bearer(auth, transport) == "Bearer tok-1"
     world.clock.advance(11)
     assert await bearer(auth, transport) == "Bearer tok-2"
+
+
+async def test_the_life_of_a_token_is_told_and_its_end_only_if_the_answer_said_it():
+    world = ManualWorld()
+    transport = ScriptedTransport(token("tok-1", expires_in=600), token("tok-2"))
+    auth = credentials(world)
+    assert auth.token_life() is None
+    await bearer(auth, transport)
+    now = world.clock.now()
+    assert auth.token_life() == TokenLife(fetched_at=now, ends_at=now + timedelta(seconds=600))
+    world.clock.advance(600)
+    await bearer(auth, transport)
+    assert auth.token_life() == TokenLife(fetched_at=world.clock.now(), ends_at=None)
+    assert [one.token_life() for one in (NoAuth(), BearerAuth("x"), BasicAuth("a", "b"))] == [None] * 3
 
 
 async def test_a_hundred_requests_wait_for_one_fetch():

@@ -172,5 +172,8 @@ def test_every_verb_is_there():
         group.name: {command.name or command.callback.__name__ for command in group.typer_instance.registered_commands}
         for group in cli.app_for([]).registered_groups
     }
-    assert groups["deliveries"] == {"list", "show", "retry", "amend", "release", "discard"}
+    mending = {"retry", "amend", "release", "discard", "resolve", "reopen"}
+    assert groups["deliveries"] == {"list", "show", *mending, "assign", "tag", "snooze"}
+    assert groups["bulk"] == {"estimate", "start", "show", "pause", "resume", "cancel"}
+    assert groups["connections"] == {"list", "show", "pause", "drain", "resume"}
     assert groups["orders"] == {"show", "list"}

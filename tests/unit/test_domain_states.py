@@ -9,8 +9,9 @@ def test_the_table_knows_every_state():
     assert set(LEGAL_MOVES) == set(DeliveryState)
 
 
-def test_nothing_leaves_a_terminal_state():
-    assert {state for state, targets in LEGAL_MOVES.items() if not targets} == TERMINAL
+def test_nothing_leaves_what_is_done_and_what_was_closed_goes_back_to_review_only():
+    assert {state for state, targets in LEGAL_MOVES.items() if not targets} == {DeliveryState.DONE}
+    assert LEGAL_MOVES[DeliveryState.DISCARDED] == {DeliveryState.HELD}
 
 
 def test_open_is_whatever_is_not_terminal():

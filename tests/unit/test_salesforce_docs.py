@@ -12,7 +12,7 @@ CODES = sorted(
     set(re.findall(r'"((?:crm|customer|purchase|auth)\.[a-z_]+)"', SOURCES)) - {"customer.email", "customer.company"}
 )
 OPERATIONS = {"customer.find", "customer.similar", "customer.create", "purchase.record", "purchase.complete"}
-OPERATIONS |= {"purchase.read", "purchase.announce", "purchase.progress"}
+OPERATIONS |= {"purchase.read", "purchase.announce", "purchase.progress", "customer.candidates"}
 
 
 @pytest.mark.parametrize("name", [*SalesforceSettings.model_fields, *Fields.model_fields])

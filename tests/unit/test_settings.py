@@ -100,7 +100,7 @@ def test_a_password_in_the_environment_is_taken_as_it_is(monkeypatch, text):
             "worker.concurency (MILLSTREAM_WORKER__CONCURENCY): is not a setting; did you mean concurrency?",
         ),
         ("[wurker]\nconcurrency = 7\n", "wurker (MILLSTREAM_WURKER): is not a setting; did you mean worker?"),
-        ("[poll]\nwidget = 7\n", "(MILLSTREAM_POLL__WIDGET): is not a setting; known are erp_every_s, store_every_s"),
+        ("[poll]\nwidget = 7\n", "(MILLSTREAM_POLL__WIDGET): is not a setting; known are drift_every_s, erp_every_s"),
         ("[worker]\nconcurrency = 0\n", "(MILLSTREAM_WORKER__CONCURRENCY): Input should be greater than or equal to 1"),
         ('log_level = "loud"\n', "log_level (MILLSTREAM_LOG_LEVEL): Input should be 'debug', 'info'"),
         ('store = "shop"\n', "store (MILLSTREAM_STORE): Input should be a valid dictionary"),
