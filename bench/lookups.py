@@ -24,8 +24,9 @@ import httpx
 
 from lookup_history import EVENTS_PER_ORDER, write_history
 from millstream import operating
-from millstream.bootstrap import Runtime, web_app
+from millstream.bootstrap import Runtime
 from millstream.domain.access import RIGHTS_OF, Identity, Role
+from millstream.serving import web_app
 from millstream.store.database import SESSION, Database
 from millstream.store.embedded import EmbeddedPostgres
 from order_saga import settings_for

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from importlib import import_module
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
@@ -13,13 +14,15 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from pydantic import ValidationError
 
+from millstream.alerting import in_settings, open_channels, open_rule_book
+from millstream.credentials import Credentials
 from millstream.domain.errors import Failure, Retry
 from millstream.domain.values import Money
-from millstream.engine.alerts.channels import AppriseChannels
-from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.engine.alerts.rulebook import InForce
 from millstream.engine.alerts.watch import Watch
 from millstream.engine.delivery import Execution
 from millstream.engine.meter import Meter
+from millstream.engine.overlays.live import LiveOverlays
 from millstream.engine.poller import Polled, Poller, PollTask
 from millstream.engine.pulse import WorkerPulse
 from millstream.engine.retry import RetryPolicy
@@ -28,6 +31,7 @@ from millstream.engine.tap import CountingTap, LogTap, Taps
 from millstream.engine.worker import Worker, WorkerSettings
 from millstream.engine.world import SystemClock, SystemWorld
 from millstream.flows import ROUTES
+from millstream.flows.drift import DriftCheck
 from millstream.flows.erp_changes import facts_of_changes
 from millstream.flows.hub import Hub, Policy
 from millstream.flows.intake import facts_of_page
@@ -35,6 +39,7 @@ from millstream.flows.order_to_erp import WAIVABLE
 from millstream.operating import Operating
 from millstream.ports.connector import Connector
 from millstream.ports.erp import ErpPort
+from millstream.ports.secrets import SecretValue
 from millstream.ports.tap import Tap
 from millstream.ports.world import World
 from millstream.settings import Settings, SettingsError, spell_out
@@ -42,6 +47,7 @@ from millstream.store.alerts import PostgresAlertBook
 from millstream.store.audit import AuditTrail
 from millstream.store.database import Database
 from millstream.store.desk import PostgresDesk
+from millstream.store.drift import PostgresDrift
 from millstream.store.embedded import EmbeddedPostgres
 from millstream.store.exclusive import ExclusiveRole
 from millstream.store.gauges import PostgresGauges
@@ -51,8 +57,6 @@ from millstream.wire.http import AiohttpTransport, Transport
 from millstream.wire.kit import WireKit
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
     from millstream.engine.telemetry import SpanTap
 # Every connector: what it connects, its name, its folder. Only those that the settings name are ever imported.
 CONNECTORS: Final = {
@@ -120,6 +124,7 @@ class Runtime:
         tap: Tap | None = None,
         worker_name: str | None = None,
         erp: ErpPort | None = None,
+        secrets: Mapping[str, SecretValue] | None = None,
     ) -> None:
         self.settings = settings
         self.world: World = world or SystemWorld()
@@ -130,7 +135,8 @@ class Runtime:
         self.worker_name = worker_name or f"{socket.gethostname()}:{os.getpid()}"
         self.database = database
         self.transport = transport or AiohttpTransport()
-        kit = WireKit(transport=self.transport, world=self.world, tap=self.tap)
+        self.overlays = LiveOverlays(tap=self.tap)
+        kit = WireKit(transport=self.transport, world=self.world, tap=self.tap, overlays=self.overlays)
         self.routes = Routes(ROUTES)
         self.ledger = PostgresLedger(
             database,
@@ -143,25 +149,35 @@ class Runtime:
         self.records = PostgresRecords(database)
         self.desk = PostgresDesk(database, world=self.world, waivable=WAIVABLE)
         self.audit = AuditTrail(database, world=self.world)
+        self.credentials = Credentials(
+            settings, secrets or {}, database=database, kit=kit, open_port=open_port, desk=self.desk
+        )
+        given = self.credentials.settings
         self.hub = Hub(
-            store=open_port("commerce", settings.store, kit),
-            erp=erp or open_port("erp", settings.erp, kit),
-            crm=open_port("crm", settings.crm, kit),
+            store=open_port("commerce", given.store, kit),
+            erp=erp or open_port("erp", given.erp, kit),
+            crm=open_port("crm", given.crm, kit),
             records=self.records,
             world=self.world,
             policy=Policy(**settings.policy.model_dump()),
         )
         self.operating = Operating(
-            database, hub=self.hub, governors=kit.governors, worker=self.worker_name, world=self.world, tap=self.tap
+            database,
+            hub=self.hub,
+            connections=kit.connections,
+            overlays=self.overlays,
+            worker=self.worker_name,
+            world=self.world,
+            tap=self.tap,
         )
         self.erp_role = ExclusiveRole(database, f"{ERP_WRITER}:{self.hub.erp.name}", tap=self.tap)
         self.worker = self._worker()
         self.ledger.woken = self.worker.wake
         self.ledger.taker = self.worker
         self.gauges = PostgresGauges(database)
-        self.notifier = AppriseChannels(
-            {name: url.get_secret_value() for name, url in settings.alerts.channels.items()}
-        )
+        self.notifier = open_channels(settings)
+        self.credentials.on_renewal(lambda given: partial(self.notifier.use, given.alerts.urls()))
+        self.rules = open_rule_book(settings, database=database, clock=self.world.clock)
         self.watch = self._watch()
         self.pulse = WorkerPulse(
             self.gauges, worker=self.worker_name, meter=self.meter, clock=self.world.clock, tap=self.tap
@@ -173,6 +189,7 @@ class Runtime:
             tap=self.tap,
             woken=self.worker.wake,
         )
+        self.comparer = self._comparer()
 
     def _worker(self) -> Worker:
         section = self.settings.worker
@@ -194,7 +211,7 @@ class Runtime:
         )
 
     def _watch(self) -> Watch:
-        policy = self.settings.alerts.model_dump(exclude={"channels"})
+        slo, policy = in_settings(self.settings)
         announces = any(
             door.get("kind") in {"io_events", "mageos"} and door.get("store") == self.hub.store.name
             for door in self.settings.doors.values()
@@ -206,16 +223,25 @@ class Runtime:
             schedule=self.ledger,
             clock=self.world.clock,
             tap=self.tap,
-            slo=Slo(**self.settings.slo.model_dump()),
-            policy=AlertPolicy(**{**policy, "escalate_to": policy["escalate_to"] or ()}),
+            rules=self.rules,
+            in_settings=InForce(slo=slo, policy=policy),
             systems={"erp": self.hub.erp.name, "store": self.hub.store.name, "crm": self.hub.crm.name},
             worth=self._worth,
             announcing_store=self.hub.store.name if announces else None,
+            drift=PostgresDrift(self.database) if self.settings.poll.drift_every_s else None,
         )
+
+    def _comparer(self) -> Poller:
+        """Compares the systems, at a rhythm of its own; not at all where that is set to 0."""
+        every_s = self.settings.poll.drift_every_s
+        ask = DriftCheck(self.hub, PostgresDrift(self.database), tap=self.tap).ask
+        tasks = (PollTask(name="drift", every_s=every_s, ask=ask),) if every_s else ()
+        clock, tap = self.world.clock, self.tap
+        return Poller(schedule=self.ledger, tasks=tasks, clock=clock, tap=tap, woken=self.worker.wake)
 
     def _worth(self, payload: dict[str, Any]) -> Money | None:
         try:
-            return self.hub.store.interpret(dict(payload["order"])).totals.grand_total
+            return self.hub.store.interpret(dict(payload["order"]), overlaid=False).totals.grand_total
         except (Failure, KeyError, TypeError, ValueError):
             return None  # what nobody can read may be exactly why it fails
 
@@ -246,10 +272,12 @@ class Runtime:
     async def work(self) -> None:
         """Works, polls and keeps house until `stop` is called or the task is cancelled."""
         await self.operating.keeper.exchange()  # what was paused stays paused
+        await self.operating.overlay_keeper.begin()
         async with asyncio.TaskGroup() as group:
             background = [
                 *map(group.create_task, self.operating.tasks()),
                 group.create_task(self.poller.run()),
+                group.create_task(self.comparer.run()),
                 group.create_task(self.ledger.listen()),
                 group.create_task(self._keep_house()),
                 group.create_task(self.erp_role.keep()),
@@ -263,6 +291,14 @@ class Runtime:
         """What /readyz tells beside "ready". Raises Retry when the database does not answer."""
         return {"database_time": (await self.database.now()).isoformat()}
 
+    async def look_after(self) -> None:
+        """Watches, and hears of secrets that change, until `stop` is called."""
+        hearing = asyncio.create_task(self.credentials.keeper.keep())
+        try:
+            await self.watch.run()
+        finally:
+            hearing.cancel()
+
     def stop(self) -> None:
         """Graceful: claims nothing more, finishes what runs."""
         self.worker.stop()
@@ -274,6 +310,7 @@ class Runtime:
                 await self.calibrate_clock()
                 await self.ledger.wake_sleeping_lanes()
                 await self.operating.filing.file_waiting_orders()
+                await self.operating.reviews.let_linked_go()
                 while await self.audit.seal():
                     pass
             except Retry as failure:
@@ -337,52 +374,3 @@ async def open_database(settings: Settings, *, migrate: bool = True) -> OpenData
 
 def _nothing() -> None:
     """An external database is not ours to stop."""
-
-
-def web_app(runtime: Runtime) -> "FastAPI":
-    """The web edge of a process: doors and health. Imported here, because a worker has none."""
-    from millstream.store.access_book import open_access_book  # noqa: PLC0415 - see above
-    from millstream.web.adobe_keys import AdobeKeys  # noqa: PLC0415 - see above
-    from millstream.web.app import create_app  # noqa: PLC0415 - see above
-    from millstream.web.auth.edge import access_edge  # noqa: PLC0415 - see above
-    from millstream.web.door_settings import DoorSettings  # noqa: PLC0415 - see above
-    from millstream.web.metrics import Standing, metrics_routes  # noqa: PLC0415 - see above
-
-    async def standing() -> Standing:
-        window_s = runtime.settings.slo.failing_orders_window_s
-        reading = await runtime.gauges.standing(at=runtime.world.clock.now(), window_s=window_s)
-        return Standing(reading=reading, tally=await runtime.watch.book.tally())
-
-    book = open_access_book(runtime.settings.access, database=runtime.database, world=runtime.world)
-    telemetry = runtime.settings.telemetry
-    token = telemetry.metrics_token.get_secret_value() if telemetry.metrics_token else None
-    metrics = metrics_routes(runtime.meter, standing, clock=runtime.world.clock, access=telemetry.metrics, token=token)
-    doors = {}
-    for name, section in runtime.settings.doors.items():
-        try:
-            doors[name] = DoorSettings.model_validate(section)
-        except ValidationError as error:
-            faults = spell_out(error, DoorSettings, "doors", name)
-            raise SettingsError(f"{faults}. See docs/operate/doors.md.") from None
-    app = create_app(
-        inbox=runtime.ledger,
-        clock=runtime.world.clock,
-        tap=runtime.tap,
-        doors=doors,
-        health=runtime.health,
-        public_key=AdobeKeys(runtime.transport, clock=runtime.world.clock),
-        access=access_edge(
-            users=book.users,
-            setup=book.users,
-            sessions=book.sessions,
-            keys=book.keys,
-            public_url=runtime.settings.access.public_url,
-            openid=runtime.settings.openid,
-            transport=runtime.transport,
-            clock=runtime.world.clock,
-            tap=runtime.tap,
-        ),
-        routers=(metrics,),
-    )
-    runtime.operating.install_api(app, runtime.audit)
-    return app

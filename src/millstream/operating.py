@@ -1,12 +1,18 @@
 """What people need beside the deliveries, put together for one process: the operator API, and the work behind it."""
 
 from collections.abc import Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from millstream.alerting import Alerting
 from millstream.engine.bulk import BulkRunner
 from millstream.engine.connections import ConnectionKeeper
+from millstream.engine.overlays.keeper import OverlayKeeper
+from millstream.engine.overlays.live import LiveOverlays
+from millstream.engine.overlays.workshop import Workshop
 from millstream.flows.hub import Hub
 from millstream.flows.order_to_erp import WAIVABLE
+from millstream.flows.preview import Previews
 from millstream.ports.connections import Governed
 from millstream.ports.tap import Tap
 from millstream.ports.world import World
@@ -15,6 +21,9 @@ from millstream.store.bulk import PostgresBulk
 from millstream.store.connections import PostgresConnections
 from millstream.store.database import READING, Database
 from millstream.store.filing import Filing
+from millstream.store.mappings import PostgresMappings
+from millstream.store.mending import PostgresMending
+from millstream.store.reviews import PostgresReviews
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -23,10 +32,18 @@ READERS_MAX: Final = 4  # connections of a process that serve what people look a
 
 
 class Operating:
-    """Bulk actions, pauses and filing of one process. `governors`: its connections by name."""
+    """Bulk actions, brakes and filing of one process. `connections`: those it calls systems by, by name."""
 
     def __init__(
-        self, database: Database, *, hub: Hub, governors: Mapping[str, Governed], worker: str, world: World, tap: Tap
+        self,
+        database: Database,
+        *,
+        hub: Hub,
+        connections: Mapping[str, Governed],
+        overlays: LiveOverlays,
+        worker: str,
+        world: World,
+        tap: Tap,
     ) -> None:
         self._database = database
         self._hub = hub
@@ -34,20 +51,34 @@ class Operating:
         self.reading = Database(database.url, pool_max=READERS_MAX, session=READING)
         self.board = PostgresConnections(database, clock=world.clock, reading=self.reading)
         self.bulk = PostgresBulk(database, world=world, waivable=WAIVABLE, reading=self.reading)
-        self.filing = Filing(database, world=world, interpret=hub.store.interpret)
-        self.keeper = ConnectionKeeper(self.board, governors, worker=worker, clock=world.clock, tap=tap)
+        self._mending = PostgresMending(database, world=world, waivable=WAIVABLE)
+        self.reviews = PostgresReviews(database, world=world, mending=self._mending, reading=self.reading)
+        self._interpret = partial(hub.store.interpret, overlaid=False)  # what waits because of a mapping is known, too
+        self.filing = Filing(database, world=world, interpret=self._interpret)
+        self.keeper = ConnectionKeeper(self.board, connections, worker=worker, clock=world.clock, tap=tap)
         self._runner = BulkRunner(self.bulk, clock=world.clock, tap=tap)
+        mappings = PostgresMappings(database, clock=world.clock, reading=self.reading)
+        self.overlays = overlays
+        self.overlay_keeper = OverlayKeeper(mappings, overlays, clock=world.clock, tap=tap)
+        self.workshop = Workshop(
+            mappings,
+            overlays.surfaces,
+            keeper=self.overlay_keeper,
+            interpret=hub.store.interpret,
+            clock=world.clock,
+        )
 
     def tasks(self) -> tuple[Coroutine[Any, Any, None], ...]:
         """What runs beside the worker, until cancelled."""
-        return (self._runner.run(), self.keeper.keep())
+        return (self._runner.run(), self.keeper.keep(), self.overlay_keeper.keep())
 
-    def install_api(self, app: "FastAPI", audit: AuditTrail) -> None:
+    def install_api(self, app: "FastAPI", audit: AuditTrail, alerting: Alerting) -> None:
         """The operator API. Imported here, because a worker has none."""
+        from millstream.store.alerts import PostgresAlertBook  # noqa: PLC0415 - see above
         from millstream.store.audit_log import PostgresAuditLog  # noqa: PLC0415 - see above
         from millstream.store.desk import PostgresDesk  # noqa: PLC0415 - see above
+        from millstream.store.drift import PostgresDrift  # noqa: PLC0415 - see above
         from millstream.store.lookup import PostgresLookup  # noqa: PLC0415 - see above
-        from millstream.store.mending import PostgresMending  # noqa: PLC0415 - see above
         from millstream.store.overview import PostgresOverview  # noqa: PLC0415 - see above
         from millstream.web.api.connections import Checkable  # noqa: PLC0415 - see above
         from millstream.web.api.install import Operations, install_api  # noqa: PLC0415 - see above
@@ -59,13 +90,21 @@ class Operating:
             Operations(
                 lookup=PostgresLookup(self.reading),
                 desk=PostgresDesk(self._database, world=world, waivable=WAIVABLE, reading=self.reading),
-                mending=PostgresMending(self._database, world=world, waivable=WAIVABLE),
+                mending=self._mending,
                 bulk=self.bulk,
                 overview=PostgresOverview(self.reading, clock=world.clock),
                 board=self.board,
                 audit=PostgresAuditLog(self.reading, trail=audit),
+                alerts=PostgresAlertBook(self._database, clock=world.clock, reading=self.reading),
+                alert_rules=alerting.rules,
+                notifier=alerting.notifier,
+                drift=PostgresDrift(self._database, reading=self.reading),
+                workshop=self.workshop,
+                previews=Previews(hub, self.overlays),
                 records=hub.records,
-                interpret=hub.store.interpret,
+                reviews=self.reviews,
+                hub=hub,
+                interpret=self._interpret,
                 policy=hub.policy,
                 clock=world.clock,
                 connections={port.name: Checkable(kind=kind, check=port.check) for kind, port in systems},
@@ -73,5 +112,7 @@ class Operating:
         )
 
     async def close(self) -> None:
-        """Gives the readers back."""
+        """Gives back what was opened."""
+        self.overlays.close()
+        self.workshop.close()
         await self.reading.close()

@@ -31,6 +31,7 @@ CONFIG_DEFAULT: Final = "millstream.toml"
 GUIDE: Final = "docs/operate/settings.md"
 TIME_OF_DAY: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 TOKEN_LENGTH_MIN: Final = 16
+LONG_S: Final = 2_592_000.0  # thirty days: nothing is watched for longer
 
 # Variables that are none of the settings: ours for tests, and those Kubernetes sets for a service of our name.
 _NO_SETTING: Final = re.compile(
@@ -70,6 +71,7 @@ class PollSection(Section):
 
     store_every_s: float = Field(default=5.0, gt=0)
     erp_every_s: float = Field(default=3.0, gt=0)
+    drift_every_s: float = Field(default=300.0, ge=0, le=86_400)
 
 
 class PolicySection(Section):
@@ -126,37 +128,44 @@ class OpenIdSection(Section):
 class SloSection(Section):
     """What is expected of the hub; an alert says which of it is missed."""
 
-    placed_to_erp_s: float = Field(default=60.0, gt=0)
-    oldest_item_s: float = Field(default=900.0, gt=0)
+    placed_to_erp_s: float = Field(default=60.0, gt=0, le=LONG_S)
+    oldest_item_s: float = Field(default=900.0, gt=0, le=LONG_S)
     failing_orders_percent: float = Field(default=5.0, gt=0, le=100)
-    failing_orders_window_s: float = Field(default=300.0, ge=30)
+    failing_orders_window_s: float = Field(default=300.0, ge=30, le=LONG_S)
     failing_orders_min: int = Field(default=1, ge=1)
     failing_flow_percent: float = Field(default=20.0, gt=0, le=100)
-    failing_flow_window_s: float = Field(default=900.0, ge=30)
+    failing_flow_window_s: float = Field(default=900.0, ge=30, le=LONG_S)
     failing_flow_min: int = Field(default=10, ge=1)
-    review_age_s: float = Field(default=14400.0, gt=0)
+    review_age_s: float = Field(default=14400.0, gt=0, le=LONG_S)
     promise_kept_percent: float = Field(default=90.0, gt=0, le=100)
     promise_window_days: int = Field(default=7, ge=1, le=90)
     promise_shipments_min: int = Field(default=20, ge=1)
+    drift_percent: float = Field(default=1.0, gt=0, le=100)
+    drift_orders_min: int = Field(default=1, ge=1)
 
 
 class AlertsSection(Section):
     """When it is looked, and who is told by which channel at what hours."""
 
     every_s: float = Field(default=15.0, ge=1, le=30)
-    worker_silent_s: float = Field(default=30.0, ge=10)
-    connection_down_s: float = Field(default=60.0, ge=0)
-    canary_s: float = Field(default=900.0, ge=120)
+    worker_silent_s: float = Field(default=30.0, ge=10, le=LONG_S)
+    connection_down_s: float = Field(default=60.0, ge=0, le=LONG_S)
+    canary_s: float = Field(default=900.0, ge=120, le=LONG_S)
     canary_orders_min: int = Field(default=3, ge=1, le=20)
     backlog_depth: int = Field(default=1000, ge=1)
-    resolve_after_s: float = Field(default=60.0, ge=0)
-    escalate_after_s: float = Field(default=1800.0, gt=0)
+    resolve_after_s: float = Field(default=60.0, ge=0, le=LONG_S)
+    escalate_after_s: float = Field(default=1800.0, gt=0, le=LONG_S)
     escalate_to: tuple[str, ...] | None = None
     timezone: str = "UTC"
     quiet_from: str | None = Field(default=None, pattern=TIME_OF_DAY)
     quiet_until: str | None = Field(default=None, pattern=TIME_OF_DAY)
     digest_at: str | None = Field(default="07:30", pattern=TIME_OF_DAY)
+    allow_private: bool = False
     channels: dict[str, SecretStr] = Field(default={}, repr=False)
+
+    def urls(self) -> dict[str, str]:
+        """The channels in plain text, for those who call them only."""
+        return {name: url.get_secret_value() for name, url in self.channels.items()}
 
     @field_validator("timezone")
     @classmethod
@@ -182,15 +191,26 @@ class TelemetrySection(Section):
 
     metrics: Literal["off", "loopback", "token"] = "loopback"
     metrics_token: SecretStr | None = None
+    work_port: int | None = Field(default=None, ge=1, le=65535)
     traces_url: str | None = Field(default=None, pattern=r"^https?://[^?#@\s]+$")
     log_format: Literal["text", "json"] = "text"
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         given = self.metrics_token.get_secret_value() if self.metrics_token else ""
-        if self.metrics == "token" and len(given) < TOKEN_LENGTH_MIN:
+        named = given.startswith("secret:")  # its length is looked at once it is known
+        if self.metrics == "token" and len(given) < TOKEN_LENGTH_MIN and not named:
             raise ValueError(f'metrics = "token" needs a metrics_token of {TOKEN_LENGTH_MIN} characters or more')
+        if self.metrics == "off" and self.work_port is not None:
+            raise ValueError('work_port is where workers show metrics, and metrics = "off" says that nobody may')
         return self
+
+
+class SecretsSection(Section):
+    """Where the key lies that opens the secrets kept in the database."""
+
+    key_file: Path | None = None
+    """None: `secrets.key` in `data_dir`."""
 
 
 class Settings(BaseSettings):
@@ -215,6 +235,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySection = TelemetrySection()
     access: AccessSection = AccessSection()
     openid: OpenIdSection = OpenIdSection()
+    secrets: SecretsSection = SecretsSection()
     store: dict[str, Any] = Field(default={}, repr=False)
     erp: dict[str, Any] = Field(default={}, repr=False)
     crm: dict[str, Any] = Field(default={}, repr=False)

@@ -13,11 +13,15 @@ from millstream.settings import SettingsError
 # Where each command lives: a function, or an app with commands of its own. A process loads the one it was started for.
 COMMANDS: Final = {
     "deliveries": "deliveries:app",
+    "bulk": "bulk:app",
     "orders": "orders:app",
+    "reviews": "reviews:app",
     "audit": "audit:app",
     "connections": "connections:app",
+    "mappings": "mappings:app",
     "access": "access:app",
     "alerts": "alerts:app",
+    "secrets": "secrets:app",
     "serve": "serve:serve",
     "work": "serve:work",
     "doctor": "doctor:doctor",

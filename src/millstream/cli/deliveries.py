@@ -2,49 +2,50 @@
 
 import json
 import sys
-from collections import Counter
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from msgspec import convert
 from rich.table import Table
 
+from millstream.cli import care
+from millstream.cli.choice import (
+    PAGE_SIZE_MAX,
+    Cause,
+    Code,
+    EventType,
+    Ids,
+    Order,
+    Reason,
+    State,
+    Subscriber,
+    Yes,
+    agreed,
+    chosen,
+)
 from millstream.cli.session import Session, actor, console, run
 from millstream.cli.stories import print_delivery
-from millstream.ports.desk import DeliveryRow, Filter
-
-app = typer.Typer(help="List, show, retry, amend, release, discard.", no_args_is_help=True)
-
-Ids = Annotated[list[int] | None, typer.Argument(help="Delivery ids; none = choose by the options.")]
-State = Annotated[list[str] | None, typer.Option("--state", help="waiting, running, retrying, held, dead, done …")]
-Subscriber = Annotated[str | None, typer.Option("--to", help="Subscriber: erp, store, crm, book, promise, inbox.")]
-EventType = Annotated[str | None, typer.Option("--type", help="Event type, e.g. order.placed.")]
-Code = Annotated[str | None, typer.Option("--code", help="Fault code, e.g. price.stale.")]
-Cause = Annotated[str | None, typer.Option("--cause", help="Fingerprint: all failures of one cause.")]
-Order = Annotated[str | None, typer.Option("--order", help="Order key.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
-PAGE_SIZE_MAX = 500
+from millstream.ports.desk import DeliveryRow, Resolution
 
 
-def _filter(
-    ids: list[int] | None,
-    state: list[str] | None,
-    subscriber: str | None,
-    event_type: str | None,
-    code: str | None,
-    cause: str | None,
-    order: str | None,
-) -> Filter:
-    return Filter(
-        ids=tuple(ids or ()),
-        states=tuple(state or ()),
-        subscriber=subscriber,
-        event_type=event_type,
-        code=code,
-        fingerprint=cause,
-        subject=order,
-    )
+class Closing(StrEnum):
+    """Why a delivery is closed without its happening: see `ports.desk.Resolution`."""
+
+    FIXED_IN_SOURCE = "fixed_in_source"
+    DUPLICATE = "duplicate"
+    LOSS_ACCEPTED = "loss_accepted"
+    TEST = "test"
+    OTHER = "other"
+
+
+app = typer.Typer(help="See what is stuck, mend it, close it, say who looks after it.", no_args_is_help=True)
+app.command()(care.assign)
+app.command()(care.tag)
+app.command()(care.snooze)
+
+Category = Annotated[Closing, typer.Option("--category", help="Why it is closed.", case_sensitive=False)]
 
 
 @app.command("list")
@@ -60,7 +61,14 @@ def list_deliveries(
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Deliveries by filter; without one, everything that waits for somebody."""
-    wanted = _filter(None, state or ["held", "dead", "retrying"], subscriber, event_type, code, cause, order)
+    wanted = chosen(
+        state=state or ["held", "dead", "retrying"],
+        subscriber=subscriber,
+        event_type=event_type,
+        code=code,
+        cause=cause,
+        order=order,
+    )
 
     async def work(session: Session) -> int:
         rows = await session.desk.list_deliveries(wanted, limit=limit, after=after)
@@ -99,15 +107,20 @@ def retry(
     code: Code = None,
     cause: Cause = None,
     order: Order = None,
+    todays_data: Annotated[
+        bool, typer.Option("--todays-data", help="Drop what was amended: the event as it came, read anew.")
+    ] = False,
     yes: Yes = False,
 ) -> None:
     """Tries again now, with today's data: the systems are asked anew, nothing stale is sent."""
-    wanted = _filter(ids, state, subscriber, event_type, code, cause, order)
+    wanted = chosen(
+        ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order
+    )
 
     async def work(session: Session) -> int:
-        if not await _agreed(session, wanted, "retry", yes=yes):
+        if not await agreed(session, wanted, "retry", yes=yes):
             return 1
-        console.print(f"{await session.desk.retry(wanted, actor=actor())} due now")
+        console.print(f"{await session.desk.retry(wanted, actor=actor(), as_it_came=todays_data)} due now")
         return 0
 
     run(work)
@@ -145,10 +158,10 @@ def release(
     yes: Yes = False,
 ) -> None:
     """Lets held deliveries go on although a rule holds them; the rule is waived for these only."""
-    wanted = _filter(ids, ["held"], None, None, code, cause, order)
+    wanted = chosen(ids=ids, state=["held"], code=code, cause=cause, order=order)
 
     async def work(session: Session) -> int:
-        if not await _agreed(session, wanted, "release", yes=yes):
+        if not await agreed(session, wanted, "release", yes=yes):
             return 1
         console.print(f"{await session.desk.release(wanted, actor=actor(), reason=reason)} released")
         return 0
@@ -169,10 +182,12 @@ def discard(
     yes: Yes = False,
 ) -> None:
     """Decides that deliveries shall not happen; what waits behind them goes on."""
-    wanted = _filter(ids, state, subscriber, event_type, code, cause, order)
+    wanted = chosen(
+        ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order
+    )
 
     async def work(session: Session) -> int:
-        if not await _agreed(session, wanted, "discard", yes=yes):
+        if not await agreed(session, wanted, "discard", yes=yes):
             return 1
         console.print(f"{await session.desk.discard(wanted, actor=actor(), reason=reason)} discarded")
         return 0
@@ -180,18 +195,54 @@ def discard(
     run(work)
 
 
-async def _agreed(session: Session, wanted: Filter, verb: str, *, yes: bool) -> bool:
-    """The estimate first, then the question."""
-    if wanted == Filter():
-        console.print(f"Say which: ids, or a filter such as --state held or --code sku.unknown. Nothing to {verb}.")
-        return False
-    number = await session.desk.count(wanted)
-    rows = await session.desk.list_deliveries(wanted, limit=PAGE_SIZE_MAX)
-    causes = Counter((row.state, row.code or "-") for row in rows)
-    console.print(f"{number} deliveries match" + (":" if causes else "."))
-    for (state, code), times in causes.most_common():
-        console.print(f"  {times:>5} {state:<9} {code}")
-    return number > 0 and (yes or typer.confirm(f"{verb} them?"))
+@app.command()
+def resolve(
+    reason: Reason,
+    category: Category,
+    ids: Ids = None,
+    state: State = None,
+    subscriber: Subscriber = None,
+    event_type: EventType = None,
+    code: Code = None,
+    cause: Cause = None,
+    order: Order = None,
+    yes: Yes = False,
+) -> None:
+    """Closes deliveries and says why: they do not happen any more; what waits behind them goes on."""
+    wanted = chosen(
+        ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order
+    )
+
+    async def work(session: Session) -> int:
+        if not await agreed(session, wanted, "resolve", yes=yes):
+            return 1
+        resolution = convert(category.value, Resolution)
+        done = await session.desk.resolve(wanted, resolution, actor=actor(), reason=reason)
+        console.print(f"{done} resolved")
+        return 0
+
+    run(work)
+
+
+@app.command()
+def reopen(
+    reason: Reason,
+    ids: Ids = None,
+    code: Code = None,
+    cause: Cause = None,
+    order: Order = None,
+    yes: Yes = False,
+) -> None:
+    """Puts closed deliveries into review again, each in its old place in its lane."""
+    wanted = chosen(ids=ids, state=["discarded"], code=code, cause=cause, order=order)
+
+    async def work(session: Session) -> int:
+        if not await agreed(session, wanted, "reopen", yes=yes):
+            return 1
+        console.print(f"{await session.desk.reopen(wanted, actor=actor(), reason=reason)} in review again")
+        return 0
+
+    run(work)
 
 
 def _plain(row: DeliveryRow) -> dict[str, Any]:

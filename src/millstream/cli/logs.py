@@ -52,3 +52,4 @@ def set_up(settings: Settings) -> None:
     json = settings.telemetry.log_format == "json"
     lines.setFormatter(JsonLines() if json else TextLines("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(handlers=[lines], level=settings.log_level.upper())
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the console asks the API every few seconds

@@ -10,6 +10,7 @@ from millstream.bootstrap import Runtime, open_database
 from millstream.cli import logs
 from millstream.cli.session import console
 from millstream.cli.setup_link import show_setup
+from millstream.credentials import read_credentials
 from millstream.engine.memory import collect_seldom
 from millstream.settings import Settings, read_settings
 
@@ -38,10 +39,21 @@ def _run_until_stopped(settings: Settings, *, web: bool, worker: bool) -> None:
 
 async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
     logs.set_up(settings)
-    edge = _edge(settings) if web else None
+    edge = _edge(settings) if web else _worker_edge(settings)
     _end_on_signals(asyncio.current_task())  # until there is something to stop gracefully
     opened = await open_database(settings)
-    runtime = Runtime(settings, database=opened.database)
+    try:
+        secrets = await read_credentials(settings, opened.database)
+        runtime = Runtime(settings, database=opened.database, secrets=secrets)
+        await _live(runtime, edge, web=web, worker=worker)
+    finally:
+        await opened.database.close()
+        opened.stop()
+
+
+async def _live(runtime: Runtime, edge: "Edge | None", *, web: bool, worker: bool) -> None:
+    """Until a signal comes."""
+    settings = runtime.settings
     try:
         await runtime.calibrate_clock()
         collect_seldom()
@@ -49,15 +61,15 @@ async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
             _stop_on_signals(runtime, edge)
             if edge is not None:
                 group.create_task(edge.serve(runtime))
+            if web:
                 console.print(f"Millstream serves on http://{settings.host}:{settings.port}")
                 await _show_setup(settings, runtime)
             if worker:
                 console.print(f"Millstream works as {runtime.worker_name}")
                 group.create_task(runtime.work())
-            group.create_task(runtime.watch.run())
+            group.create_task(runtime.look_after())
     finally:
         await runtime.close()
-        opened.stop()
 
 
 def _edge(settings: Settings) -> "Edge":
@@ -65,6 +77,15 @@ def _edge(settings: Settings) -> "Edge":
     from millstream.cli.edge import Edge  # noqa: PLC0415 - see above
 
     return Edge(settings)
+
+
+def _worker_edge(settings: Settings) -> "Edge | None":
+    """Metrics and health of a worker, where they are wanted."""
+    if settings.telemetry.work_port is None:
+        return None
+    from millstream.cli.edge import WorkerEdge  # noqa: PLC0415 - see above
+
+    return WorkerEdge(settings)
 
 
 async def _show_setup(settings: Settings, runtime: Runtime) -> None:

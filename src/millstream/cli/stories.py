@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from millstream.domain.faults import explain
 from millstream.ports.desk import DeliveryStory, OrderStory, OrderSummary
 
 
@@ -31,7 +32,10 @@ def _delivery_tree(story: DeliveryStory) -> Tree:
     if row.note:
         tree.add(f"[dim]{escape(row.note)}[/]")
     if row.message and row.state not in {"done", "discarded"}:
-        tree.add(f"[red]{escape(row.code or '')}[/] {escape(row.message)}")
+        failed = tree.add(f"[red]{escape(row.code or '')}[/] {escape(row.message)}")
+        explained = explain(row.code)
+        if explained is not None:
+            failed.add(f"[dim]{escape(explained.means)} {escape(explained.fix)} By {escape(explained.who)}.[/]")
     for attempt in story.attempts:
         ms = (attempt.ended_at - attempt.started_at).total_seconds() * 1000
         text = f"try {attempt.n}  {attempt.started_at:%Y-%m-%d %H:%M:%S}  {attempt.outcome}  {ms:,.0f} ms"

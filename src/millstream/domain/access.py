@@ -16,7 +16,7 @@ class Right(StrEnum):
     RELEASE_CREDIT = "release_credit"  # let an order go on that credit stopped
     MANAGE_CONNECTIONS = "manage_connections"  # pause, resume, drain, test
     MANAGE_ALERTS = "manage_alerts"  # rules, acknowledgement, quiet hours
-    MANAGE_ACCESS = "manage_access"  # users, roles, keys
+    MANAGE_ACCESS = "manage_access"  # users, roles, keys, secrets
     VIEW_AUDIT = "view_audit"
 
 

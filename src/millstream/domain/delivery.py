@@ -56,7 +56,10 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderMark(msgspec.Struct, frozen=True, kw_only=True):
-    """A step an order took. None leaves a mark alone; the first time of each is kept."""
+    """A step an order took. None leaves a mark alone; the first time of each is kept.
+
+    With an acknowledgement `ship_date` is the date it brings, None being one that is no longer known.
+    """
 
     order_key: str
     packed_at: datetime | None = None

@@ -13,6 +13,9 @@ from millstream.domain.values import Money, Quantity
 _KEY_UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 KEY_LENGTH_MAX: Final = 64
 
+Custom = dict[str, Any] | msgspec.UnsetType
+"""Fields that an overlay took from the store's document. Unset, and not written, where there is none."""
+
 
 def order_key(store: str, store_view_id: str, number: str) -> str:
     """The hub's name for an order: opaque, `[A-Za-z0-9_-]{1,64}`, unique over stores and store views.
@@ -59,6 +62,7 @@ class Customer(msgspec.Struct, frozen=True, kw_only=True):
     company: str | None = None
     group: str | None = None
     vat_id: str | None = None
+    custom: Custom = msgspec.UNSET
 
     @property
     def external_id(self) -> str:
@@ -104,6 +108,7 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
     product_type: str = "simple"
     base_sku: str | None = None  # the catalogue SKU where `sku` carries option suffixes and it is known
     options: tuple[LineOption, ...] = ()
+    custom: Custom = msgspec.UNSET
 
     @property
     def skus(self) -> tuple[str, ...]:
@@ -166,6 +171,7 @@ class SalesOrder(msgspec.Struct, frozen=True, kw_only=True):
     base_currency: str | None = None
     base_rate: Decimal | None = None  # base_to_order_rate at order time
     base_total: Money | None = None  # the grand total in base currency as the store has it; None: it does not say
+    custom: Custom = msgspec.UNSET
 
 
 def order_gaps(order: SalesOrder) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from millstream.domain.order import OrderLine
+from millstream.domain.order import OrderLine, SalesOrder
 from millstream.domain.values import Money
 
 
@@ -25,6 +25,7 @@ class Purchase(msgspec.Struct, frozen=True, kw_only=True):
     lifetime_value: Money
     orders_count: int
     expected_ship_date: date | None
+    order: SalesOrder | None = None  # the whole order, for what is laid over the connector's own mapping
 
 
 class CrmCustomer(msgspec.Struct, frozen=True, kw_only=True):

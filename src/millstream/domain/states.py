@@ -39,7 +39,7 @@ LEGAL_MOVES: Final[dict[DeliveryState, frozenset[DeliveryState]]] = {
     DeliveryState.HELD: frozenset({DeliveryState.RETRYING, DeliveryState.DISCARDED}),
     DeliveryState.DEAD: frozenset({DeliveryState.RETRYING, DeliveryState.DISCARDED}),
     DeliveryState.DONE: frozenset(),
-    DeliveryState.DISCARDED: frozenset(),
+    DeliveryState.DISCARDED: frozenset({DeliveryState.HELD}),  # reopened
 }
 
 

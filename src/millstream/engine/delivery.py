@@ -7,11 +7,12 @@ from millstream.domain.errors import Conflict, Failure, Retry
 from millstream.domain.states import DeliveryState
 from millstream.engine.retry import RetryPolicy, outcome_of_failure
 from millstream.engine.routes import Routes
-from millstream.engine.trace import subject_of_this_attempt
+from millstream.engine.trace import overlays_of_this_attempt, subject_of_this_attempt
 from millstream.ports.ledger import Attempt, Ledger
 from millstream.ports.tap import Call, Tap
 from millstream.ports.world import World
 from millstream.wire.connection import calls_of_this_attempt, lease_of_this_attempt
+from millstream.wire.governor import Undertaking
 
 
 async def _nobody(delivery: Delivery, _ports: object) -> Settlement:
@@ -40,17 +41,21 @@ class Execution:
     async def run(self, delivery: Delivery) -> Outcome:
         """Runs, settles, returns the outcome. Only a failure to settle (database gone) escapes, as Retry."""
         calls: list[Call] = []
+        overlays: set[str] = set()
+        overlays_of_this_attempt.set(overlays)
         lease_of_this_attempt.set(lambda: self._ledger.holds(delivery.id))
         subject_of_this_attempt.set(delivery.event.subject)
         calls_of_this_attempt.set(calls)  # a task of its own, so this reaches this delivery's calls only
         started = self._world.clock.now()
-        outcome = await self._run_flow(delivery)
+        with Undertaking():
+            outcome = await self._run_flow(delivery)
         attempt = Attempt(
             delivery=delivery,
             started_at=started,
             ended_at=self._world.clock.now(),
             outcome=outcome,
             calls=tuple(calls),
+            overlays=tuple(sorted(overlays)),
         )
         try:
             kept = await self._ledger.settle(attempt)
@@ -63,6 +68,7 @@ class Execution:
                     ended_at=self._world.clock.now(),
                     outcome=outcome,
                     calls=tuple(calls),
+                    overlays=tuple(sorted(overlays)),
                 )
             )
         self._tell(delivery, outcome, kept=kept)

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from hashlib import sha256
 
 subject_of_this_attempt: ContextVar[str | None] = ContextVar("subject_of_this_attempt", default=None)
+overlays_of_this_attempt: ContextVar[set[str] | None] = ContextVar("overlays_of_this_attempt", default=None)
+"""Every overlay that made something of this attempt, with its version; None outside of deliveries."""
 
 
 def trace_id(subject: str) -> int:
@@ -24,6 +26,11 @@ def root_span_id(subject: str) -> int:
     return span_id("root", subject)
 
 
-def traceparent(subject: str) -> str:
-    """W3C Trace Context, version 00, sampled: what to send along with an event about this subject."""
-    return f"00-{trace_id(subject):032x}-{root_span_id(subject):016x}-01"
+def attempt_span_id(delivery: int, tries: int) -> int:
+    """The span of one try at a delivery: the parent of its calls, here and at the systems they reach."""
+    return span_id("attempt", delivery, tries)
+
+
+def traceparent(subject: str, span: int | None = None) -> str:
+    """W3C Trace Context, version 00, sampled: what to send along with an event, or a call, about this subject."""
+    return f"00-{trace_id(subject):032x}-{span or root_span_id(subject):016x}-01"

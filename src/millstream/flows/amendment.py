@@ -7,6 +7,7 @@ import msgspec
 from millstream.domain import events
 from millstream.domain.errors import Reject
 from millstream.domain.fulfilment import Delivered, Shipment
+from millstream.domain.order import order_gaps
 from millstream.flows.order_story import Interpret
 
 _PARTS = {
@@ -21,7 +22,8 @@ _PARTS = {
 def refuse_unreadable(event_type: str, payload: dict[str, Any], interpret: Interpret) -> None:
     """Raises Reject("payload.invalid") naming the place, if the flow of this event could not read the payload.
 
-    Orders as placed are read by the store's connector, what has a shape of its own by that; the rest is up to its flow.
+    Orders as placed are read by the store's connector and must close to the cent, what has a shape of its own is read
+    by that; the rest is up to its flow.
     """
     try:
         match event_type:
@@ -43,9 +45,11 @@ def _read_order(payload: dict[str, Any], interpret: Interpret) -> None:
     if not isinstance(order, dict):
         raise Reject("payload.invalid", "`order` must be the order as the store sent it.", field="order")
     try:
-        interpret(order)
+        gaps = order_gaps(interpret(order))
     except Reject as refusal:
         field = "order" if refusal.field is None else f"order.{refusal.field}"
         raise Reject(
             "payload.invalid", f"The store's connector cannot read it: {refusal.message}", field=field
         ) from None
+    if gaps:
+        raise Reject("payload.invalid", f"Its money does not close to the cent: {'; '.join(gaps)}", field="order")

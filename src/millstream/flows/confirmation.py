@@ -76,6 +76,7 @@ async def purchase_of(order: SalesOrder, acknowledgement: Acknowledgement, custo
         lifetime_value=value,
         orders_count=orders_count,
         expected_ship_date=acknowledgement.ship_date,
+        order=order,
     )
 
 

@@ -1,6 +1,5 @@
-"""An order as the desk sees it: numbers, promises, lines, money, and what the customer was told."""
+"""An order as the desk sees it: where it stands, who bought, promises, money, and what the customer was told."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,10 +8,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from millstream.domain import events
-from millstream.domain.acknowledgement import LineSchedule, acknowledgement_from_json
+from millstream.domain.acknowledgement import acknowledgement_from_json
 from millstream.domain.errors import Failure
-from millstream.domain.fulfilment import Shipment
-from millstream.domain.order import OrderLine, SalesOrder
+from millstream.domain.order import SalesOrder
 from millstream.domain.values import CENT, Money
 from millstream.flows.hub import Policy
 from millstream.flows.order_timeline import facts_with_data
@@ -29,6 +27,13 @@ _WORDS: Final = {
     events.ORDER_PROMISE_CHANGED: "promise changed",
 }
 _EMAILED: Final = frozenset({"confirmed", "shipped", "promise changed"})
+_STATE_UNBOOKED: Final = {
+    "held": "review",
+    "dead": "review",
+    "retrying": "retrying",
+    "discarded": "discarded",
+    "done": "cancelled",  # done without an order in the books: it was cancelled before the ERP had it
+}
 
 Interpret = Callable[[dict[str, Any]], SalesOrder]
 
@@ -43,19 +48,15 @@ class PromiseNow(msgspec.Struct, frozen=True, kw_only=True):
     kept: bool | None
 
 
-class LineStanding(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the quantity of one line is. None is unknown, never zero."""
+class Buyer(msgspec.Struct, frozen=True, kw_only=True):
+    """Who bought, and where. `customer_id` is the hub's; None while nobody knows who it is."""
 
-    line_id: str
-    sku: str
+    customer_id: str | None
     name: str
-    unit: str
-    ordered: Decimal
-    reserved: Decimal | None
-    in_production: Decimal | None
-    shipped: Decimal | None
-    cancelled: Decimal | None
-    ship_date: date | None
+    company: str | None
+    email: str
+    store: str
+    store_view: str
 
 
 class MoneyStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,6 +91,41 @@ def order_of(story: OrderStory, booked: BookedOrder | None, interpret: Interpret
     return None
 
 
+def state_of(story: OrderStory) -> str:
+    """Where the order stands, in the words of `ports.lookup.OrderHit`."""
+    summary = story.summary
+    steps = (
+        (summary.cancelled_at, "cancelled"),
+        (summary.delivered_at, "delivered"),
+        (summary.shipped_at, "shipped"),
+        (summary.packed_at, "packed"),
+        (summary.confirmed_at, "confirmed"),
+    )
+    for at, state in steps:
+        if at is not None:
+            return state
+    into_erp = [
+        one.row.state
+        for one in story.deliveries
+        if one.row.subscriber == "erp" and one.row.event_type == events.ORDER_PLACED
+    ]
+    return _STATE_UNBOOKED.get(into_erp[0], "placed") if into_erp else "placed"
+
+
+def buyer_of(order: SalesOrder | None, booked: BookedOrder | None) -> Buyer | None:
+    """None if nobody can read the order."""
+    if order is None:
+        return None
+    return Buyer(
+        customer_id=booked.customer_id if booked else None,
+        name=order.customer.name,
+        company=order.customer.company,
+        email=order.customer.email,
+        store=order.store,
+        store_view=order.store_view_id,
+    )
+
+
 def promise_of(story: OrderStory) -> PromiseNow | None:
     """None while nobody promised anything for the whole order."""
     whole: list[PromiseRow] = [promise for promise in story.promises if promise.line_id is None]
@@ -102,54 +138,6 @@ def promise_of(story: OrderStory) -> PromiseNow | None:
         moved_days=(last - first).days if first and last else None,
         reason=whole[-1].reason,
         kept=whole[-1].kept,
-    )
-
-
-def lines_of(story: OrderStory, order: SalesOrder, booked: BookedOrder | None) -> tuple[LineStanding, ...]:
-    """Each line, as far as books and reports know."""
-    schedules = {line.line_id: line for line in booked.acknowledgement.lines} if booked else {}
-    shipped = _shipped(story) if booked else None
-    is_off = story.summary.cancelled_at is not None
-    return tuple(
-        _standing(
-            line,
-            schedules.get(line.id),
-            None if shipped is None else shipped.get(line.id, Decimal(0)),
-            is_off=is_off,
-        )
-        for line in order.lines
-    )
-
-
-def _shipped(story: OrderStory) -> dict[str, Decimal] | None:
-    """By line, over every shipment that left; None if one of them cannot be read."""
-    total: dict[str, Decimal] = defaultdict(Decimal)
-    for fact in facts_with_data(story, events.ORDER_SHIPPED):
-        try:
-            shipment = msgspec.convert(fact.data.get("shipment"), Shipment)
-        except msgspec.ValidationError:
-            return None
-        for line in shipment.lines:
-            total[line.line_id] += line.quantity.amount
-    return total
-
-
-def _standing(line: OrderLine, schedule: LineSchedule | None, shipped: Decimal | None, *, is_off: bool) -> LineStanding:
-    reserved = schedule.reserved.amount if schedule and schedule.reserved else None
-    in_production = None
-    if schedule is not None and reserved is not None:
-        in_production = max(line.quantity.amount - reserved, Decimal(0)) if schedule.work_orders else Decimal(0)
-    return LineStanding(
-        line_id=line.id,
-        sku=line.sku,
-        name=line.name,
-        unit=line.quantity.unit,
-        ordered=line.quantity.amount,
-        reserved=reserved,
-        in_production=in_production,
-        shipped=shipped,
-        cancelled=(line.quantity.amount - (shipped or Decimal(0))) if is_off else Decimal(0),
-        ship_date=schedule.ship_date if schedule else None,
     )
 
 

@@ -7,6 +7,7 @@ knows the order by its key, so a second run completes what a first one began.
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
+from typing import Final
 
 import msgspec
 
@@ -24,13 +25,14 @@ from millstream.ports.erp import ErpItem
 
 WAIVABLE = frozenset({"price.stale"})
 """Rules a human may release an order from; the others need their cause mended."""
+TOO_LATE: Final = "order.too_late"  # how an ERP refuses to take an order back: plant or warehouse have begun
 
 
 async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
     """Placed → validated → reserved in the ERP → confirmed."""
     order = await order_as_it_is(delivery, hub)
     if order is None:
-        return Settlement(note="cancelled in the store before it reached the ERP")
+        return await cancelled_meanwhile(delivery, hub)
     refuse_unless_money_closes(order)
     customer_id, links = await known_customer(order, hub)
     await refuse_unless_items_are_current(order, delivery, hub)
@@ -39,6 +41,26 @@ async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
     if not acknowledgement.created:
         order = with_first_address(order, delivery, hub)
     return confirmed(order, customer_id, acknowledgement, links, hub)
+
+
+async def cancelled_meanwhile(delivery: Delivery, hub: Hub) -> Settlement:
+    """Takes back what an earlier try may have made; what the ERP is under way with is booked.
+
+    The answer of that try may have been lost. An order that is made, and that nobody has on the books, ships without
+    anybody being told; booked, the cancellation behind it and every report about it find it.
+    """
+    order_key = delivery.event.subject
+    try:
+        had_it = await hub.erp.cancel_order(order_key, reason="cancelled in the store", key=f"order/{order_key}/cancel")
+    except Reject as refusal:
+        acknowledgement = await hub.erp.read_order(order_key) if refusal.code == TOO_LATE else None
+        if acknowledgement is None:
+            raise
+        order = hub.store.interpret(dict(delivery.event.data["order"]))
+        customer_id, links = await known_customer(order, hub)
+        return confirmed(order, customer_id, acknowledgement, links, hub)
+    where = "and in the ERP, before it was confirmed to anybody" if had_it else "before it reached the ERP"
+    return Settlement(note=f"cancelled in the store {where}")
 
 
 def with_first_address(order: SalesOrder, delivery: Delivery, hub: Hub) -> SalesOrder:
@@ -94,11 +116,12 @@ async def known_customer(order: SalesOrder, hub: Hub) -> tuple[str, tuple[Link, 
         if hub.policy.unknown_customer != "create":
             raise Reject(
                 "customer.unknown",
-                f"No account in {hub.crm.name} has the e-mail of {customer.name} ({customer.masked_email}). "
-                'Create or correct the account there, then retry; or set unknown_customer = "create".',
+                f"No account in {hub.crm.name} has the customer's e-mail ({customer.masked_email}). "
+                "Link the customer to an account or create one (`millstream reviews`), "
+                'or correct the account there and retry; or set unknown_customer = "create".',
                 field="customer",
             )
-        hub_id = new_customer_id(order.store, customer)
+        hub_id = await free_customer_id(order, hub)
         crm_id = await hub.crm.create_customer(customer, hub_id=hub_id, key=f"customer/{hub_id}/create")
     else:
         crm_id = account.crm_id
@@ -114,7 +137,27 @@ async def known_customer(order: SalesOrder, hub: Hub) -> tuple[str, tuple[Link, 
 
 def new_customer_id(store: str, customer: Customer) -> str:
     """Derived from who it is, so that two orders of a new customer arriving together agree on it."""
-    return "C-" + sha256(f"{store}|{customer.external_id}".encode()).hexdigest()[:20]
+    return customer_id_from(f"{store}|{customer.external_id}")
+
+
+def customer_id_from(text: str) -> str:
+    """A hub id that everybody who derives it from the same text agrees on."""
+    return "C-" + sha256(text.encode()).hexdigest()[:20]
+
+
+async def free_customer_id(order: SalesOrder, hub: Hub) -> str:
+    """The hub id of an account to be made for this customer: the derived one.
+
+    It may name an account the customer was wrongly linked to and is unlinked from; then the next one derived from it.
+    If the customer has been linked meanwhile, the id it was linked by.
+    """
+    derived = new_customer_id(order.store, order.customer)
+    while await hub.records.external_id("customer", hub.crm.name, derived) is not None:
+        linked = await hub.records.find_link("login", hub.store.name, order.customer.external_id)
+        if linked is not None:
+            return linked
+        derived = customer_id_from(derived)
+    return derived
 
 
 async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery, hub: Hub) -> None:

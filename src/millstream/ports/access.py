@@ -115,8 +115,11 @@ class Sessions(Protocol):
         """A person the provider vouches for, with the role it gives now. None: disabled, or the name is another's."""
         ...
 
-    async def user_of(self, secret: str) -> User | None:
-        """Who holds this session; None if it ended, lay idle too long or never was."""
+    async def user_of(self, secret: str, *, watching: bool = False) -> User | None:
+        """Who holds this session; None if it ended, lay idle too long or never was.
+
+        `watching`: a page refreshes itself, which does not count as use; the session goes on growing idle.
+        """
         ...
 
     async def sign_out(self, secret: str) -> None:

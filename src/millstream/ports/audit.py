@@ -47,6 +47,10 @@ class AuditLog(Protocol):
         """The newest first; `before` continues behind an id."""
         ...
 
+    async def of_delivery(self, delivery_id: int, subject: str, *, limit: int) -> Sequence[AuditRow]:
+        """What was done to one delivery of this subject, the newest first."""
+        ...
+
     def lines(self, wish: AuditWish) -> AsyncIterator[bytes]:
         """All of them, the oldest first, as JSON lines in blocks."""
         ...

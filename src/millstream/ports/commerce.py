@@ -51,8 +51,11 @@ class OrderFeed(Protocol):
         """The order as it is now. Raises Retry if it is not visible yet (404 just after an event)."""
         ...
 
-    def interpret(self, raw: dict[str, Any]) -> SalesOrder:
-        """Pure mapping of one order as the store sent it. Raises Reject("order.…") naming the field."""
+    def interpret(self, raw: dict[str, Any], *, overlaid: bool = True) -> SalesOrder:
+        """Mapping of one order as the store sent it. Raises Reject("order.…") naming the field.
+
+        `overlaid` False: without what people lay over it, for those who only want to know what it is about.
+        """
         ...
 
 

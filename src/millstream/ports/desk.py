@@ -1,13 +1,16 @@
-"""What people do with deliveries: look, retry, amend, release, discard."""
+"""What people do with deliveries: look, retry, amend, release, close, reopen, look after."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
 import msgspec
+
+Resolution = Literal["fixed_in_source", "duplicate", "loss_accepted", "test", "other"]
+"""Why somebody closed a delivery without its happening: mended where it came from, done by another one, given up."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +50,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str | None = None
     tags: tuple[str, ...] = ()
     snoozed_until: datetime | None = None
+    resolution: Resolution | None = None
 
     @property
     def version(self) -> str:
@@ -158,8 +162,11 @@ class Desk(Protocol):
         """The estimate before a bulk action."""
         ...
 
-    async def retry(self, wanted: Filter, *, actor: str) -> int:
-        """Makes held, dead and retrying deliveries due now, with a fresh set of attempts and today's data."""
+    async def retry(self, wanted: Filter, *, actor: str, as_it_came: bool = False) -> int:
+        """Makes held, dead and retrying deliveries due now, with a fresh set of attempts and today's data.
+
+        `as_it_came` drops what was amended: the event's own data is used again.
+        """
         ...
 
     async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str) -> None:
@@ -172,6 +179,29 @@ class Desk(Protocol):
 
     async def discard(self, wanted: Filter, *, actor: str, reason: str) -> int:
         """Decides that these shall not happen; their lanes go on."""
+        ...
+
+    async def resolve(self, wanted: Filter, resolution: Resolution, *, actor: str, reason: str) -> int:
+        """Closes these: they shall not happen, for this reason; their lanes go on."""
+        ...
+
+    async def reopen(self, wanted: Filter, *, actor: str, reason: str) -> int:
+        """Puts closed deliveries into review again, each in its old place in its lane.
+
+        Raises Reject("delivery.overtaken") if one of them may not, and then reopens none.
+        """
+        ...
+
+    async def assign(self, wanted: Filter, assignee: str | None, *, actor: str) -> int:
+        """Who looks after these; None for nobody."""
+        ...
+
+    async def tag(self, wanted: Filter, *, add: Sequence[str], remove: Sequence[str], actor: str) -> int:
+        """Puts words on these and takes others off."""
+        ...
+
+    async def snooze(self, wanted: Filter, until: datetime | None, *, actor: str, reason: str) -> int:
+        """Out of sight until then, None for in sight. Changes nothing about when they are tried again."""
         ...
 
     async def order_story(self, order_key: str) -> OrderStory | None:

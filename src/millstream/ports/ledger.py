@@ -14,13 +14,14 @@ from millstream.ports.tap import Call
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One try at one delivery, with every outward call it made."""
+    """One try at one delivery, with every outward call it made, and the overlays by which it made them."""
 
     delivery: Delivery
     started_at: datetime
     ended_at: datetime
     outcome: Outcome
     calls: tuple[Call, ...] = ()
+    overlays: tuple[str, ...] = ()
 
 
 class Ledger(Inbox, Protocol):

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+LOOKING: Final = "alerts"
+"""The recurring task of looking what is amiss, by its name in the schedule."""
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +32,15 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     escalated_at: datetime | None = None
     resolved_at: datetime | None = None
     told_with: int | None = None
+    note: str | None = None  # what whoever acknowledged it said
+
+
+class AlertWish(msgspec.Struct, frozen=True, kw_only=True):
+    """Which alerts; every member that is set narrows the choice. `open`: True only those, False only what is over."""
+
+    open: bool | None = None
+    state: str | None = None
+    code: str | None = None
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +108,14 @@ class AlertBook(Protocol):
         """Open ones first, then the newest."""
         ...
 
+    async def page(self, wish: AlertWish, *, limit: int, before: int | None = None) -> Sequence[Alert]:
+        """The newest first; `before` continues behind an id."""
+        ...
+
+    async def looked_at(self) -> datetime | None:
+        """When it was last looked at what is amiss, by any process; None: never."""
+        ...
+
     async def find(self, alert_id: int) -> Alert | None:
         """One alert."""
         ...
@@ -108,8 +128,12 @@ class AlertBook(Protocol):
         """A pending alert that never fired was none."""
         ...
 
-    async def acknowledge(self, alert_id: int, *, actor: str, now: datetime) -> Alert:
-        """Somebody is on it: no escalation. Raises Reject if it does not fire."""
+    async def acknowledge(self, alert_id: int, *, actor: str, now: datetime, note: str | None = None) -> Alert:
+        """Somebody is on it, and on what was told with it: no escalation. Raises Reject if it does not fire."""
+        ...
+
+    async def tested(self, channel: str, *, problem: str | None, actor: str, now: datetime) -> None:
+        """A person sent a test message: it stands in the audit trail."""
         ...
 
     async def post(self, messages: Sequence[Message], *, now: datetime) -> int:

@@ -8,6 +8,8 @@ from typing import Literal, Protocol
 import msgspec
 
 Age = Literal["under_1h", "under_4h", "under_1d", "under_3d", "older"]
+FailureView = Literal["all", "mine", "unassigned", "at_risk", "snoozed", "resolved"]
+"""Failures by who must see to them. All but `snoozed` and `resolved` are open and in sight; `at_risk`: about orders."""
 
 
 class Total(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +70,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries that fail for one reason. `says` is what the newest of them says; `trend` counts failed tries.
 
     `trend` has one number for each of the last 24 hours, the present one last. `orders_without_total` counts affected
-    orders whose money is not known.
+    orders whose money is not known. `closed` counts those somebody closed, `snoozed` those out of sight until, at the
+    earliest, `snoozed_until`.
     """
 
     fingerprint: str
@@ -79,19 +82,37 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     dead: int
     retrying: int
+    closed: int
     orders: int
     money: tuple[Total, ...]
     orders_without_total: int
+    assignees: tuple[str, ...]
+    unassigned: int
+    tags: tuple[str, ...]
+    snoozed: int
+    snoozed_until: datetime | None
     first_seen: datetime | None
     last_seen: datetime | None
     trend: tuple[int, ...]
 
 
+class ViewCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is in one view."""
+
+    view: FailureView
+    causes: int
+    deliveries: int
+
+
 class RouteFlow(msgspec.Struct, frozen=True, kw_only=True):
-    """One route: what came in and went out over the window, what waits. `error_share` null: nothing was tried."""
+    """One route: what came in and went out over the window, what waits. `error_share` null: nothing was tried.
+
+    `sources` are who told of what came in.
+    """
 
     event_type: str
     subscriber: str
+    sources: tuple[str, ...]
     in_per_min: float
     out_per_min: float
     queue: int
@@ -106,8 +127,18 @@ class Overview(Protocol):
         """Orders that came in within so many hours."""
         ...
 
-    async def causes(self, *, limit: int) -> Sequence[Cause]:
-        """What fails now, by cause, the one with most orders first."""
+    async def causes(
+        self, *, limit: int, view: FailureView = "all", viewer: str = "", fingerprint: str | None = None
+    ) -> Sequence[Cause]:
+        """What fails, by cause, the one with most orders first. `viewer` is who looks, for what is theirs.
+
+        With a fingerprint that cause alone: what was closed where the view is `resolved`, else what is open, in sight
+        or not. What was closed counts for 30 days.
+        """
+        ...
+
+    async def views(self, viewer: str) -> Sequence[ViewCount]:
+        """What there is in each view."""
         ...
 
     async def routes(self, *, window_s: int) -> Sequence[RouteFlow]:

@@ -53,6 +53,10 @@ class Records(Protocol):
         """The hub id, or None."""
         ...
 
+    async def external_id(self, kind: str, system: str, hub_id: str) -> str | None:
+        """The one name a system has for this hub id, or None. Not for "login": there are many."""
+        ...
+
     async def booked_order(self, order_key: str) -> BookedOrder | None:
         """The order, or None while the ERP has not acknowledged it."""
         ...

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.ports.desk import Filter
+from millstream.domain.errors import Reject
+from millstream.domain.states import DeliveryState
+from millstream.ports.desk import Filter, Resolution
 from millstream.store import sql
 from millstream.store.text import json_text
 from millstream.store.writing import lock_lanes
@@ -16,6 +18,8 @@ _LEDGER: Final = sql.load("ledger")
 _UNLOCKED: Final = DESK["chosen"].replace("for update of d", "")
 MENDABLE: Final = ("held", "dead", "retrying")
 DISCARDABLE: Final = (*MENDABLE, "waiting")
+REOPENABLE: Final = ("discarded",)
+ANY_STATE: Final = tuple(DeliveryState)
 
 
 def parameters(wanted: Filter, now: datetime) -> tuple[Any, ...]:
@@ -61,11 +65,44 @@ async def waive(connection: Any, chosen: Sequence[Any], now: datetime) -> None:
     await make_due(connection, chosen, now)
 
 
-async def discard(connection: Any, chosen: Sequence[Any], now: datetime, reason: str) -> None:
+async def as_it_came(connection: Any, chosen: Sequence[Any]) -> None:
+    """What was amended counts no more."""
+    await connection.execute(DESK["as_it_came"], [row["id"] for row in chosen])
+
+
+async def discard(
+    connection: Any, chosen: Sequence[Any], now: datetime, reason: str, resolution: Resolution | None = None
+) -> None:
     """They shall not happen; what waits behind them goes on."""
-    await connection.execute(DESK["discard"], [row["id"] for row in chosen], now, reason)
+    await connection.execute(DESK["discard"], [row["id"] for row in chosen], now, reason, resolution)
     await connection.execute(_LEDGER["hand_on_lanes"], sorted({row["lane"] for row in chosen}), now)
     await connection.execute(_LEDGER["notify"], "desk")
+
+
+async def reopen(connection: Any, chosen: Sequence[Any], now: datetime, reason: str) -> None:
+    """They rest in review again, each before what came later in its lane.
+
+    Raises Reject("delivery.overtaken") where that would be too late, and then changes nothing.
+    """
+    ids, lanes = [row["id"] for row in chosen], sorted({row["lane"] for row in chosen})
+    busy = await connection.fetchrow(DESK["lane_runs"], ids)
+    if busy is not None:
+        raise Reject(
+            "delivery.overtaken",
+            f"Delivery {busy['id']} cannot be opened now: delivery {busy['by_id']} of the same lane is being carried "
+            "out. Look again in a moment.",
+        )
+    late = await connection.fetchrow(DESK["overtaken"], ids)
+    if late is not None:
+        became = "is done" if late["by_state"] == "done" else "may have been carried out"
+        raise Reject(
+            "delivery.overtaken",
+            f"Delivery {late['id']} stays closed: delivery {late['by_id']} ({late['by_type']}) about the same came "
+            f"later and {became}; what comes before it cannot follow it. Mend it in the system itself.",
+        )
+    await connection.execute(DESK["reopen"], ids, now, f"reopened: {reason}")
+    await connection.execute(DESK["take_heads"], ids, lanes)
+    await connection.execute(_LEDGER["hand_on_lanes"], lanes, now)
 
 
 async def audit(connection: Any, at: datetime, actor: str, action: str, subject: str, detail: dict[str, Any]) -> None:

@@ -28,6 +28,11 @@ class PostgresAuditLog:
         """See AuditLog."""
         return await self._rows(_PAGE, wish, 2**63 - 1 if before is None else before, limit)
 
+    async def of_delivery(self, delivery_id: int, subject: str, *, limit: int) -> Sequence[AuditRow]:
+        """See AuditLog."""
+        async with self._reading.connection() as connection:
+            return [_row(row) for row in await connection.fetch(_PARTS["of_delivery"], subject, delivery_id, limit)]
+
     async def lines(self, wish: AuditWish) -> AsyncIterator[bytes]:
         """See AuditLog. No connection is held between two blocks, however slowly they are taken."""
         after = -(2**63)

@@ -116,6 +116,8 @@ def _merged(marks: Sequence[OrderMark]) -> list[OrderMark]:
     for mark in marks:
         before = merged.get(mark.order_key)
         fields = {name: value for name, value in msgspec.structs.asdict(mark).items() if value is not None}
+        if mark.acknowledgement is not None:
+            fields["ship_date"] = mark.ship_date  # also where it is no longer known
         merged[mark.order_key] = msgspec.structs.replace(before, **fields) if before else mark
     return [merged[key] for key in sorted(merged)]
 
@@ -133,6 +135,20 @@ async def _write_marks(connection: Any, marks: Sequence[OrderMark]) -> None:
         [_json(mark.order) for mark in marks],
         [mark.order.ship_to.fingerprint() if mark.order and mark.order.ship_to else None for mark in marks],
     )
+    lines = [
+        (mark.order_key, line)
+        for mark in marks
+        if mark.acknowledgement is not None
+        for line in mark.acknowledgement.lines
+    ]
+    if lines:
+        await connection.execute(
+            _SQL["reschedule_lines"],
+            [order_key for order_key, _ in lines],
+            [line.line_id for _, line in lines],
+            [line.reserved.amount if line.reserved else None for _, line in lines],
+            [line.ship_date for _, line in lines],
+        )
     shipped = [mark for mark in marks if mark.shipped_at is not None]
     if shipped:
         await connection.execute(

@@ -1,12 +1,13 @@
 """What people do with deliveries, in PostgreSQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
 from millstream.domain.errors import Reject
-from millstream.ports.desk import DeliveryRow, DeliveryStory, Filter, OrderStory, OrderSummary
+from millstream.ports.desk import DeliveryRow, DeliveryStory, Filter, OrderStory, OrderSummary, Resolution
 from millstream.ports.world import World
 from millstream.store import actions
 from millstream.store.actions import DESK, MENDABLE, parameters
@@ -61,12 +62,14 @@ class PostgresDesk:
             rows = await connection.fetch(DESK["list_orders"], limit)
         return [OrderSummary(**dict(row)) for row in rows]
 
-    async def retry(self, wanted: Filter, *, actor: str) -> int:
+    async def retry(self, wanted: Filter, *, actor: str, as_it_came: bool = False) -> int:
         """See Desk."""
         async with self._database.transaction() as connection:
             chosen = await self._choose(connection, wanted)
+            if as_it_came:
+                await actions.as_it_came(connection, chosen)
             await actions.make_due(connection, chosen, self._world.clock.now())
-            await self._audit(connection, chosen, actor, "retry", {})
+            await self._audit(connection, chosen, actor, "retry", {"as_it_came": True} if as_it_came else {})
         return len(chosen)
 
     async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str) -> None:
@@ -103,6 +106,45 @@ class PostgresDesk:
             chosen = await self._choose(connection, wanted, actions.DISCARDABLE)
             await actions.discard(connection, chosen, self._world.clock.now(), reason)
             await self._audit(connection, chosen, actor, "discard", {"reason": reason})
+        return len(chosen)
+
+    async def resolve(self, wanted: Filter, resolution: Resolution, *, actor: str, reason: str) -> int:
+        """See Desk."""
+        async with self._database.transaction() as connection:
+            chosen = await self._choose(connection, wanted, actions.DISCARDABLE)
+            await actions.discard(connection, chosen, self._world.clock.now(), reason, resolution)
+            await self._audit(connection, chosen, actor, "resolve", {"reason": reason, "resolution": resolution})
+        return len(chosen)
+
+    async def reopen(self, wanted: Filter, *, actor: str, reason: str) -> int:
+        """See Desk."""
+        async with self._database.transaction() as connection:
+            chosen = await self._choose(connection, wanted, actions.REOPENABLE)
+            await actions.reopen(connection, chosen, self._world.clock.now(), reason)
+            await self._audit(connection, chosen, actor, "reopen", {"reason": reason})
+        return len(chosen)
+
+    async def assign(self, wanted: Filter, assignee: str | None, *, actor: str) -> int:
+        """See Desk."""
+        return await self._care(DESK["assign"], wanted, "assign", actor, {"assignee": assignee}, assignee)
+
+    async def tag(self, wanted: Filter, *, add: Sequence[str], remove: Sequence[str], actor: str) -> int:
+        """See Desk."""
+        words = {"add": sorted(set(add)), "remove": sorted(set(remove))}
+        return await self._care(DESK["retag"], wanted, "tag", actor, words, words["add"], words["remove"])
+
+    async def snooze(self, wanted: Filter, until: datetime | None, *, actor: str, reason: str) -> int:
+        """See Desk."""
+        return await self._care(DESK["snooze"], wanted, "snooze", actor, {"until": until, "reason": reason}, until)
+
+    async def _care(
+        self, statement: str, wanted: Filter, what: str, actor: str, told: dict[str, Any], *values: Any
+    ) -> int:
+        """What changes nothing about what happens to a delivery."""
+        async with self._database.transaction() as connection:
+            chosen = await self._choose(connection, wanted, actions.ANY_STATE)
+            await connection.execute(statement, [row["id"] for row in chosen], *values)
+            await self._audit(connection, chosen, actor, what, msgspec.to_builtins(told))
         return len(chosen)
 
     async def _choose(self, connection: Any, wanted: Filter, states: Sequence[str] = MENDABLE) -> list[Any]:

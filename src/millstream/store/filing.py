@@ -1,4 +1,4 @@
-"""Orders that wait for the ERP are filed, so that their money is known and every number finds them."""
+"""Orders that wait for the ERP are filed: then their money is known, every number finds them, and whose they are."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -41,6 +41,7 @@ class Filing:
                     [order and storable(order.currency) for _, order in read],
                     [order and order.totals.grand_total.amount for _, order in read],
                     [alias for key, order in read if order is not None for alias in _aliases(key, order)],
+                    [order and storable(order.customer.external_id) for _, order in read],
                 )
         return len(rows)
 

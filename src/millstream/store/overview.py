@@ -2,11 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
-from millstream.ports.overview import Cause, Reviews, RouteFlow, Standing, Tick, Today, Total
+from millstream.ports.overview import (
+    Cause,
+    FailureView,
+    Reviews,
+    RouteFlow,
+    Standing,
+    Tick,
+    Today,
+    Total,
+    ViewCount,
+)
 from millstream.ports.world import Clock
 from millstream.store import sql
 from millstream.store.database import Database
@@ -14,7 +24,11 @@ from millstream.store.gauges import first_id
 
 TREND_HOURS: Final = 24
 
-_SQL: Final = sql.load("overview")
+_PARTS: Final = sql.load("overview")
+_SQL: Final = {
+    name: text.replace("{in_view}", _PARTS["in_view"]).replace("{is_order}", _PARTS["is_order"])
+    for name, text in _PARTS.items()
+}
 
 
 class PostgresOverview:
@@ -43,11 +57,23 @@ class PostgresOverview:
             reviews=Reviews(**dict(reviews)),
         )
 
-    async def causes(self, *, limit: int) -> Sequence[Cause]:
+    async def causes(
+        self, *, limit: int, view: FailureView = "all", viewer: str = "", fingerprint: str | None = None
+    ) -> Sequence[Cause]:
+        """See Overview."""
+        wanted = "open" if fingerprint and view != "resolved" else view
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["causes"], limit, self._clock.now(), wanted, viewer, fingerprint)
+        return [_cause(dict(row)) for row in rows]
+
+    async def views(self, viewer: str) -> Sequence[ViewCount]:
         """See Overview."""
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_SQL["causes"], limit, self._clock.now())
-        return [_cause(dict(row)) for row in rows]
+            row = await connection.fetchrow(_SQL["views"], self._clock.now(), viewer)
+        return [
+            ViewCount(view=view, causes=row[f"{view}_causes"], deliveries=row[f"{view}_deliveries"])
+            for view in get_args(FailureView)
+        ]
 
     async def routes(self, *, window_s: int) -> Sequence[RouteFlow]:
         """See Overview."""
@@ -100,6 +126,7 @@ def _flow(route: tuple[str, str], came: Any, went: Any, waits: Any, *, now: date
     return RouteFlow(
         event_type=route[0],
         subscriber=route[1],
+        sources=tuple(came["sources"]) if came else (),
         in_per_min=round((came["deliveries"] if came else 0) / minutes, 3),
         out_per_min=round(done / minutes, 3),
         queue=waits["queue"] if waits else 0,

@@ -54,6 +54,12 @@ class PostgresRecords:
             rows = await connection.fetch(_SQL["find_links"], *(list(column) for column in zip(*names, strict=True)))
         return {names[row["n"] - 1]: row["hub_id"] for row in rows}
 
+    async def external_id(self, kind: str, system: str, hub_id: str) -> str | None:
+        """See Records."""
+        async with self._database.connection() as connection:
+            name: str | None = await connection.fetchval(_SQL["external_id"], kind, system, hub_id)
+            return name
+
     async def booked_order(self, order_key: str) -> BookedOrder | None:
         """See Records."""
         async with self._database.connection() as connection:

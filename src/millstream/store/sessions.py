@@ -91,14 +91,14 @@ class PostgresSessions:
             row = await connection.fetchrow(_SQL["user"], known["name"] if known is not None else name)
             return await self._begin(connection, user_of(row), by="openid")
 
-    async def user_of(self, secret: str) -> User | None:
+    async def user_of(self, secret: str, *, watching: bool = False) -> User | None:
         """See Sessions."""
         now, hashed = self._world.clock.now(), secret_hash(secret)
         async with self._database.connection() as connection:
             row = await connection.fetchrow(_SQL["session"], hashed, now, now - self._limits.idle)
             if row is None:
                 return None
-            if now - row["seen_at"] >= min(TOUCHED_EVERY, self._limits.idle / 10):
+            if not watching and now - row["seen_at"] >= min(TOUCHED_EVERY, self._limits.idle / 10):
                 await connection.execute(_SQL["touch_session"], hashed, now)
         return user_of(row)
 

@@ -253,6 +253,8 @@ def _attempt_row(attempt: Attempt) -> Row:
         "try": delivery.tries,
         "code": outcome.fault_code,
     }
+    if attempt.overlays:
+        detail["mappings"] = attempt.overlays
     return (
         delivery.id,
         delivery.tries,

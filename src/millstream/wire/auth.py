@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from millstream.domain.errors import Failure, Reject, Retry
+from millstream.ports.connections import TokenLife
 from millstream.ports.world import Clock
 from millstream.wire.connection import Send
 from millstream.wire.http import Request, Response, TransportError
@@ -35,6 +36,10 @@ class NoAuth:
         """See Auth."""
         return False
 
+    def token_life(self) -> TokenLife | None:
+        """See Auth. There is no token."""
+        return None
+
 
 class _FixedHeader:
     def __init__(self, value: str) -> None:
@@ -48,6 +53,10 @@ class _FixedHeader:
     async def renew(self) -> bool:
         """See Auth."""
         return False
+
+    def token_life(self) -> TokenLife | None:
+        """See Auth. There is no token."""
+        return None
 
 
 class BearerAuth(_FixedHeader):
@@ -64,9 +73,10 @@ class BasicAuth(_FixedHeader):
         super().__init__("Basic " + b64encode(f"{username}:{password}".encode()).decode())
 
 
-class _Token(msgspec.Struct, frozen=True):
+class _Token(msgspec.Struct, frozen=True, kw_only=True):
     text: str
-    ends_at: datetime
+    usable_until: datetime
+    life: TokenLife
 
 
 class ClientCredentialsAuth:
@@ -133,8 +143,12 @@ class ClientCredentialsAuth:
             self._token = None
         return True
 
+    def token_life(self) -> TokenLife | None:
+        """See Auth."""
+        return None if self._token is None else self._token.life
+
     def _fresh(self) -> _Token | None:
-        if self._token is None or self._token.ends_at <= self._clock.now():
+        if self._token is None or self._token.usable_until <= self._clock.now():
             return None
         return self._token
 
@@ -199,15 +213,22 @@ class ClientCredentialsAuth:
             )
             raise Reject("auth.token_url", message, field=self._url_setting_named)
         self.granted = {name: value for name, value in answer.items() if "token" not in name or name == "token_type"}
-        lifetime_s = _seconds(answer.get("expires_in"), self._lifetime_s)
+        told_s = _seconds(answer.get("expires_in"))
+        lifetime_s = self._lifetime_s if told_s is None else told_s
         # A token shorter lived than the safety margin is used for half its life rather than never.
         usable_s = max(lifetime_s - self._safety_s, lifetime_s / 2)
-        return _Token(text, self._clock.now() + timedelta(seconds=usable_s))
+        now = self._clock.now()
+        ends_at = None if told_s is None else now + timedelta(seconds=told_s)
+        return _Token(
+            text=text,
+            usable_until=now + timedelta(seconds=usable_s),
+            life=TokenLife(fetched_at=now, ends_at=ends_at),
+        )
 
 
-def _seconds(value: object, otherwise: float) -> float:
+def _seconds(value: object) -> float | None:
     try:
         seconds = float(str(value))
     except ValueError:
-        return otherwise
-    return seconds if seconds > 0 else otherwise
+        return None
+    return seconds if seconds > 0 else None

@@ -4,6 +4,7 @@ from contextvars import ContextVar
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from millstream.ports.connections import TokenLife
 from millstream.ports.world import World
 from millstream.wire.connection import Send
 from millstream.wire.http import Request
@@ -59,6 +60,10 @@ class OAuth1Auth:
         if used == self._generation:  # nobody changed sides meanwhile
             self._generation = _OTHER[used]
         return True
+
+    def token_life(self) -> TokenLife | None:
+        """See Auth. The token of an integration has no age that anybody tells."""
+        return None
 
     def _header(self, request: Request) -> str:
         nonce, url = self._world.ids.new().hex, self._as_server_sees(request.url)

@@ -1,5 +1,6 @@
 """What a connection check finds out, and what to change where it is not well."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from millstream.domain.errors import Failure, Reject
 from millstream.ports.finding import Finding
 
 SPECIAL_SCOPES: Final = frozenset({"all", "default"})
+RESOURCE: Final = re.compile(r"\b[A-Z]\w*::\w+")  # Magento_Sales::actions_view
 
 
 async def findings(client: Client, settings: AdobeCommerceSettings) -> list[Finding]:
@@ -52,8 +54,11 @@ def _token_finding(outcomes: dict[str, Any]) -> Finding | None:
 def _finding(what: str, outcome: Any) -> Finding:
     if not isinstance(outcome, Failure):
         return Finding(what=what, ok=True, detail="readable")
-    fix = "see the message" if outcome.code != "auth.not_allowed" else "add the named resource to the integration"
-    return Finding(what=what, ok=False, detail=outcome.message, fix=fix)
+    if outcome.code != "auth.not_allowed":
+        return Finding(what=what, ok=False, detail=outcome.message, fix="see the message")
+    fix = "add the named resource to the integration"
+    missing = tuple(dict.fromkeys(RESOURCE.findall(outcome.message)))
+    return Finding(what=what, ok=False, detail=outcome.message, fix=fix, missing=missing)
 
 
 def _scope_findings(stores: list[dict[str, Any]], settings: AdobeCommerceSettings) -> list[Finding]:

@@ -11,6 +11,7 @@ from millstream.connectors.adobe_commerce.dispatch import Dispatch
 from millstream.connectors.adobe_commerce.feed import Cursor, cursor_from_json, first_cursor, groups_after, read_page
 from millstream.connectors.adobe_commerce.mapping import CATALOGUE_SKUS, sales_order, sighting
 from millstream.connectors.adobe_commerce.members import dicts_in, read_number
+from millstream.connectors.adobe_commerce.overlay import inbound, outbound, with_attributes, with_custom
 from millstream.connectors.adobe_commerce.settings import AdobeCommerceSettings
 from millstream.domain.errors import Reject, Retry
 from millstream.domain.fulfilment import Shipment
@@ -41,6 +42,8 @@ class AdobeCommerce:
         self.settings = settings
         self._kit = kit
         self._dispatch = Dispatch(client, sources=settings.sources, carriers=settings.carriers, tap=kit.tap)
+        self._inbound = kit.overlays.lay_over(inbound(name))
+        self._outbound = kit.overlays.lay_over(outbound(name, settings))
         self._catalogue_skus: dict[str, str] = {}  # product id -> SKU
         self._may_read_products = settings.find_catalogue_skus
 
@@ -66,9 +69,10 @@ class AdobeCommerce:
         await self._add_catalogue_skus([raw])
         return self._sighting(raw)
 
-    def interpret(self, raw: dict[str, Any]) -> SalesOrder:
+    def interpret(self, raw: dict[str, Any], *, overlaid: bool = True) -> SalesOrder:
         """See OrderFeed."""
-        return sales_order(raw, self.name)
+        order = sales_order(raw, self.name)
+        return with_custom(order, raw, self._inbound) if overlaid else order
 
     def _start(self) -> Cursor:
         if self.settings.since is not None:
@@ -139,6 +143,7 @@ class AdobeCommerce:
             "ext_order_id": erp_number,
             **self._promised(ship_date),
         }
+        entity = with_attributes(entity, ship_date, self._outbound)
         wanted = self._status(status)
         if wanted is not None:
             now = await self.client.order(store_order_id)

@@ -14,7 +14,7 @@ from millstream.connectors.salesforce.settings import SalesforceSettings
 from millstream.domain.errors import Failure, Reject, Retry
 from millstream.ports.tap import Tap
 from millstream.wire.connection import AuthExpired
-from millstream.wire.governor import GovernorSettings
+from millstream.wire.governor import Governor, GovernorSettings
 from millstream.wire.http import Request, Response
 from millstream.wire.kit import WireKit
 from millstream.wire.misread import reading
@@ -43,10 +43,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Budget:
-    """Reads `Sforce-Limit-Info` and notes when more than 80 % of the calls of 24 hours are used."""
+    """Reads `Sforce-Limit-Info`, tells the governor, and notes when more than 80 % of 24 hours' calls are used."""
 
-    def __init__(self, system: str, tap: Tap) -> None:
+    def __init__(self, system: str, governor: Governor, tap: Tap) -> None:
         self._system = system
+        self._governor = governor
         self._tap = tap
         self._noted = 0
 
@@ -55,6 +56,7 @@ class Budget:
         used, _, most = (header or "").partition("api-usage=")[2].partition(";")[0].partition("/")
         if not used.isdigit() or not most.isdigit() or int(most) == 0:
             return
+        self._governor.told_usage(used=int(used), limit=int(most))
         percent = int(used) * 100 // int(most)
         step = max((one for one in BUDGET_STEPS if percent >= one), default=0)
         if step > self._noted:
@@ -73,9 +75,9 @@ class Api:
         self._timeout_s = settings.timeout_s
         self._busy_pause_s = settings.busy_pause_s
         self._clock = kit.world.clock
-        self._budget = Budget(system, kit.tap)
         limits = GovernorSettings(concurrency=settings.concurrency, rate_per_s=settings.rate_per_s)
         self.connection = kit.connect(system, auth=sign_in(system, settings, clock=kit.world.clock), limits=limits)
+        self._budget = Budget(system, self.connection.governor, kit.tap)
 
     async def call(
         self,

@@ -10,6 +10,7 @@ import msgspec
 
 from millstream.connectors.salesforce.settings import SalesforceSettings, https_or_loopback
 from millstream.domain.errors import Reject
+from millstream.ports.connections import TokenLife
 from millstream.ports.world import Clock
 from millstream.wire.auth import TOKEN_TIMEOUT_S, ClientCredentialsAuth
 from millstream.wire.connection import Send
@@ -32,6 +33,10 @@ class TokenSource(Protocol):
         ...
 
     async def renew(self) -> bool:
+        """See Auth."""
+        ...
+
+    def token_life(self) -> TokenLife | None:
         """See Auth."""
         ...
 
@@ -100,6 +105,10 @@ class SessionAuth:
     async def renew(self) -> bool:
         """See Auth."""
         return await self._source.renew()
+
+    def token_life(self) -> TokenLife | None:
+        """See Auth."""
+        return self._source.token_life()
 
 
 def sign_in(system: str, settings: SalesforceSettings, *, clock: Clock) -> SessionAuth:

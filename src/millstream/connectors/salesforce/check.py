@@ -72,7 +72,8 @@ async def _object(api: Api, sobject: str, names: Sequence[str], key: str | None)
     try:
         answer = await api.call("GET", f"/sobjects/{sobject}/describe", operation="check.describe", expect=ABSENT)
         if answer.error is not None:
-            return [Finding(what=sobject, ok=False, detail="the object is not there", fix=_make_object(sobject))]
+            fix = _make_object(sobject)
+            return [Finding(what=sobject, ok=False, detail="the object is not there", fix=fix, missing=(sobject,))]
         with api.reading("check.describe"):
             described = {str(field["name"]).lower(): field for field in objects_in(answer.body["fields"])}
     except Failure as failure:
@@ -93,10 +94,12 @@ def _field(sobject: str, name: str, described: Json | None) -> Finding:
     what = f"{sobject}.{name}"
     if described is None:
         fix = f"create {name} on {sobject} and give the integration user edit access, or empty its name under `fields`"
-        return Finding(what=what, ok=False, detail="the field is not there, or the user may not see it", fix=fix)
+        detail = "the field is not there, or the user may not see it"
+        return Finding(what=what, ok=False, detail=detail, fix=fix, missing=(what,))
     if not described.get("createable"):
         fix = "give the integration user edit access to the field"
-        return Finding(what=what, ok=False, detail="the integration user may not write it", fix=fix)
+        detail = "the integration user may not write it"
+        return Finding(what=what, ok=False, detail=detail, fix=fix, missing=(f"{what} (edit)",))
     return Finding(what=what, ok=True, detail="there and writable")
 
 

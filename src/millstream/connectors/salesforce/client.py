@@ -8,13 +8,17 @@ from millstream.connectors.salesforce import mapping
 from millstream.connectors.salesforce.api import Api, Part, segment
 from millstream.connectors.salesforce.check import check_connection
 from millstream.connectors.salesforce.errors import KEY_FIELD_MISSING, ApiError
+from millstream.connectors.salesforce.lookalikes import AccountSearch
 from millstream.connectors.salesforce.mapping import Json, PurchasePlan
+from millstream.connectors.salesforce.overlay import outbound, overlaid
 from millstream.connectors.salesforce.products import Products
 from millstream.connectors.salesforce.settings import SalesforceSettings
 from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import Customer
+from millstream.domain.party import CrmAccount, StatedCustomer
 from millstream.domain.purchase import CrmCustomer, Purchase
 from millstream.domain.values import Money
+from millstream.ports.crm import Lookalikes
 from millstream.ports.finding import Finding
 from millstream.wire.kit import WireKit
 
@@ -32,8 +36,10 @@ class Salesforce:
         self._settings = settings
         self._fields = settings.fields
         self._tap = kit.tap
+        self._overlay = kit.overlays.lay_over(outbound(name, settings))
         self._api = Api(name, settings, kit)
         self._products = Products(self._api, settings, clock=kit.world.clock)
+        self._search = AccountSearch(self._api, settings.fields)
 
     async def check(self) -> Sequence[Finding]:
         """See CrmPort."""
@@ -136,6 +142,14 @@ class Salesforce:
         with self._api.reading("account.read"):
             return str(found.body["Id"])
 
+    async def candidates(self, stated: StatedCustomer) -> Lookalikes:
+        """See CrmPort."""
+        return await self._search.candidates(stated)
+
+    async def read_account(self, crm_id: str) -> CrmAccount | None:
+        """See CrmPort."""
+        return await self._search.read_account(crm_id)
+
     # --- purchases
 
     async def record_purchase(self, purchase: Purchase, *, key: str) -> None:
@@ -172,7 +186,7 @@ class Salesforce:
                     f"{self._settings.pricebook}). Add the products, or set unknown_products to describe"
                 )
                 raise Reject("purchase.product_unknown", text, field="lines")
-        return plan
+        return overlaid(plan, purchase, self._overlay)
 
     async def _complete(self, purchase: Purchase, plan: PurchasePlan, key: str) -> None:
         """Adds the lines that an earlier call did not write. An activated order is closed: its lines stay."""

@@ -11,6 +11,7 @@ from millstream.connectors.sap_s4hana.documents import Documents
 from millstream.connectors.sap_s4hana.feed import Feed
 from millstream.connectors.sap_s4hana.odata import text
 from millstream.connectors.sap_s4hana.orders import Orders
+from millstream.connectors.sap_s4hana.overlay import outbound
 from millstream.connectors.sap_s4hana.products import Products
 from millstream.connectors.sap_s4hana.settings import S4HanaSettings
 from millstream.domain.acknowledgement import Acknowledgement
@@ -40,7 +41,8 @@ class S4Hana:
         documents = Documents(self._client, settings)
         self._customers = Customers(self._client, settings)
         self._products = Products(self._client, settings, clock=kit.world.clock)
-        self._orders = Orders(self._client, documents, self._customers, self._products, settings)
+        overlay = kit.overlays.lay_over(outbound(name, settings))
+        self._orders = Orders(self._client, documents, self._customers, self._products, settings, overlay)
         self._amendments = Amendments(self._client, documents, self._orders, settings)
         self._feed = Feed(self._client, documents, settings, clock=kit.world.clock)
 

@@ -16,6 +16,7 @@ from millstream.connectors.sap_s4hana.customers import Customers
 from millstream.connectors.sap_s4hana.documents import Documents
 from millstream.connectors.sap_s4hana.mapping import condition, key_and_digest, order_body, order_digest
 from millstream.connectors.sap_s4hana.odata import entity
+from millstream.connectors.sap_s4hana.overlay import overlaid
 from millstream.connectors.sap_s4hana.products import Products
 from millstream.connectors.sap_s4hana.reading import acknowledgement, is_cancelled, is_held, is_void
 from millstream.connectors.sap_s4hana.rows import PriceElement, SalesOrder
@@ -24,6 +25,7 @@ from millstream.domain.acknowledgement import Acknowledgement
 from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import SalesOrder as StoreOrder
 from millstream.domain.values import Money
+from millstream.ports.overlay import Overlay
 from millstream.wire.misread import reading
 
 LOOKS_MAX: Final = 8
@@ -40,7 +42,9 @@ class Orders:
         customers: Customers,
         products: Products,
         settings: S4HanaSettings,
+        overlay: Overlay,
     ) -> None:
+        self._overlay = overlay
         self._client = client
         self._documents = documents
         self._customers = customers
@@ -116,15 +120,17 @@ class Orders:
 
     async def _create(self, order: StoreOrder, customer: str, *, key: str) -> None:
         materials = await self._products.materials(order.lines)
-        digest = order_digest(order, customer)
+        digest = order_digest(order, customer, self._overlay.version)
         body = order_body(order, customer=customer, materials=materials, digest=digest, settings=self._settings)
+        body = overlaid(body, order, self._overlay)
         await self._client.create(SALES, "A_SalesOrder", body, key=key)
 
     async def _release(self, found: list[SalesOrder], order: StoreOrder, customer: str, *, key: str) -> None:
         """One step from held to released; the next look goes on from there. Raises Conflict, Reject."""
         chosen = self.chosen(found)
         await self._set_aside(found, chosen, key=key)
-        if key_and_digest(chosen.texts, self._settings.key_text)[1] != order_digest(order, customer):
+        digest = order_digest(order, customer, self._overlay.version)
+        if key_and_digest(chosen.texts, self._settings.key_text)[1] != digest:
             # Sent in another wording by an earlier attempt: made anew as the order says now.
             await self.set_aside(chosen, reason=self._settings.superseded_reason, key=f"{key}/superseded")
         elif await self._totals_agree(chosen, order, key=key):

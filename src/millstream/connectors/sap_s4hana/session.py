@@ -12,6 +12,7 @@ from millstream.connectors.sap_s4hana.failures import failure_of
 from millstream.connectors.sap_s4hana.odata import ROOT
 from millstream.connectors.sap_s4hana.settings import S4HanaSettings
 from millstream.domain.errors import Reject, Retry
+from millstream.ports.connections import TokenLife
 from millstream.ports.world import Clock
 from millstream.wire.auth import BasicAuth, ClientCredentialsAuth
 from millstream.wire.connection import Auth, Send
@@ -73,6 +74,10 @@ class S4HanaAuth:
             self._refused_at = self._clock.now()
             return False
         return True
+
+    def token_life(self) -> TokenLife | None:
+        """See Auth. That of the access token; write tokens last as long as their session."""
+        return self._inner.token_life()
 
     def _refusal(self) -> Reject:
         text = f"SAP refused the credentials a while ago; check {self.credentials}. The hub tries again in ten minutes"

@@ -9,6 +9,7 @@ from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
 from millstream.connectors.tryton.feed import Feed
 from millstream.connectors.tryton.masters import MasterRecords
 from millstream.connectors.tryton.orders import Orders
+from millstream.connectors.tryton.overlay import outbound
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.acknowledgement import Acknowledgement
 from millstream.domain.errors import Failure, Reject
@@ -33,7 +34,7 @@ class Tryton:
         self._clock = kit.world.clock
         self._client = TrytonClient(name, settings, kit)
         self._records = MasterRecords(self._client, settings)
-        self._orders = Orders(self._client, self._records, settings)
+        self._orders = Orders(self._client, self._records, settings, kit.overlays.lay_over(outbound(name, settings)))
         self._feed = Feed(self._client, self._records, settings, clock=kit.world.clock)
 
     @classmethod

@@ -17,6 +17,7 @@ from millstream.connectors.tryton.mapping import (
     wanted_skus,
 )
 from millstream.connectors.tryton.masters import PRODUCT_FIELDS, MasterRecords
+from millstream.connectors.tryton.overlay import overlaid
 from millstream.connectors.tryton.reading import ORDER_FIELDS, TOTAL_FIELDS, acknowledgement, is_cancelled
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.connectors.tryton.shape import Row
@@ -25,6 +26,7 @@ from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import Address, SalesOrder
 from millstream.domain.values import Money
 from millstream.ports.erp import ErpItem
+from millstream.ports.overlay import Overlay
 from millstream.wire.misread import reading
 
 STEPS_MAX: Final = 6  # draft -> quotation -> confirmed -> processing, and room for somebody else's steps
@@ -37,7 +39,10 @@ FORTH_AGAIN: Final = {"draft": ("wait", "assign_try"), "waiting": ("assign_try",
 class Orders:
     """The order desk of one Tryton. Orders are written one at a time: more only makes them wait for locks."""
 
-    def __init__(self, client: TrytonClient, records: MasterRecords, settings: TrytonSettings) -> None:
+    def __init__(
+        self, client: TrytonClient, records: MasterRecords, settings: TrytonSettings, overlay: Overlay
+    ) -> None:
+        self._overlay = overlay
         self._client = client
         self._records = records
         self._settings = settings
@@ -121,7 +126,7 @@ class Orders:
 
     async def _draft(self, order: SalesOrder, sale: Row | None, *, customer_id: str, key: str) -> int:
         """Makes the draft, or writes one that an earlier attempt left behind again, as the order says now."""
-        if sale is not None and _is_as_ordered(sale, order):
+        if sale is not None and not self._overlay.version and _is_as_ordered(sale, order):
             found: int = sale["id"]
             return found
         masters = await self._records.masters()
@@ -138,6 +143,7 @@ class Orders:
             masters=masters,
             settings=self._settings,
         )
+        values = overlaid(values, order, self._overlay)
         if sale is None:
             return await self._create(values, order.key, key=key)
         draft = await self._totals(sale["id"])

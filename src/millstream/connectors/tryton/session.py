@@ -10,6 +10,7 @@ from millstream.connectors.tryton.codec import decode_answer, encode_call
 from millstream.connectors.tryton.failures import failure_of_error, failure_of_status
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.errors import Failure, Reject, Retry
+from millstream.ports.connections import TokenLife
 from millstream.ports.world import Clock
 from millstream.wire.conceal import concealed
 from millstream.wire.connection import AuthExpired, Send
@@ -45,6 +46,12 @@ class SessionLogin:
         if self._made_at is None or self._clock.now() - self._made_at > JUST_MADE:
             self._header = None
         return True
+
+    def token_life(self) -> TokenLife | None:
+        """See Auth. Tryton does not say when a session ends."""
+        if self._header is None or self._made_at is None:
+            return None
+        return TokenLife(fetched_at=self._made_at, ends_at=None)
 
     async def _log_in(self, send: Send) -> str:
         if self._refusal and self._clock.now() - self._refusal[0] < REFUSAL_REMEMBERED:

@@ -32,7 +32,7 @@ def routes(salesforce: "Salesforce") -> list[Route]:
     """`/_sim/faults` is answered by the fault middleware in front."""
     return [
         Route(f"/_sim/{name}", endpoint, methods=methods)
-        for name, endpoint, methods in (*_content(salesforce), *_trouble(salesforce))
+        for name, endpoint, methods in (*_content(salesforce), *_trouble(salesforce), *_access(salesforce))
     ]
 
 
@@ -87,11 +87,6 @@ def _trouble(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
         salesforce.down = bool((await _plan(request)).get("on", True))
         return _ok({"on": salesforce.down})
 
-    async def sessions(request: Request) -> Response:
-        """Ends every session: the next call of each client is 401."""
-        salesforce.desk.revoke()
-        return _ok()
-
     async def limits(request: Request) -> Response:
         """`{"daily_max": 100, "used": 81, "concurrent_times": 1, "event_times": 1, "query_page": 200}`"""
         plan = await _plan(request)
@@ -119,6 +114,26 @@ def _trouble(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
             salesforce.org.schema.loosen(path)
         return _ok()
 
+    return [
+        ("outage", outage, ["POST"]),
+        ("limits", limits, ["POST"]),
+        ("locks", locks, ["POST"]),
+        ("schema", schema, ["POST"]),
+    ]
+
+
+def _access(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
+    async def sessions(request: Request) -> Response:
+        """Ends every session: the next call of each client is 401."""
+        salesforce.desk.revoke()
+        return _ok()
+
+    async def credentials(request: Request) -> Response:
+        """`{"client_secret": "…"}`: another one from now on; every session ends."""
+        salesforce.desk.client_secret = str((await _plan(request))["client_secret"])
+        salesforce.desk.revoke()
+        return _ok()
+
     async def key(request: Request) -> Response:
         """`{"public_key": "-----BEGIN PUBLIC KEY…", "username": "hub@maker.example"}` for the JWT bearer flow."""
         plan = await _plan(request)
@@ -127,10 +142,7 @@ def _trouble(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
         return _ok()
 
     return [
-        ("outage", outage, ["POST"]),
         ("sessions", sessions, ["DELETE"]),
-        ("limits", limits, ["POST"]),
-        ("locks", locks, ["POST"]),
-        ("schema", schema, ["POST"]),
+        ("credentials", credentials, ["POST"]),
         ("key", key, ["POST"]),
     ]

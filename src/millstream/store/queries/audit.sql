@@ -37,6 +37,13 @@ where {chosen} and id < $7
 order by id desc
 limit $8
 
+-- of_delivery --
+-- What was done to one delivery, the newest first. A subject has few rows.
+select id, at, actor, action, subject, detail from audit
+where subject = $1 and action like 'delivery.%' and detail @> jsonb_build_object('delivery', $2::bigint)
+order by id desc
+limit $3
+
 -- block --
 -- Rows by filter, behind an id, the oldest first.
 select id, at, actor, action, subject, detail from audit

@@ -39,11 +39,11 @@ with linked as (
 select count(*) from linked
 
 -- mark_orders --
--- Steps an order took; the first time of each is kept.
+-- Steps an order took; the first time of each is kept. What the ERP acknowledges anew brings its date, known or not.
 update sales_order o
 set packed_at = coalesce(o.packed_at, m.packed_at), shipped_at = coalesce(o.shipped_at, m.shipped_at),
     delivered_at = coalesce(o.delivered_at, m.delivered_at), cancelled_at = coalesce(o.cancelled_at, m.cancelled_at),
-    ship_date = coalesce(m.ship_date, o.ship_date),
+    ship_date = case when m.ack_json is null then coalesce(m.ship_date, o.ship_date) else m.ship_date end,
     acknowledgement = coalesce(m.ack_json::json, o.acknowledgement),
     "order" = coalesce(m.order_json::json, o."order"),
     ship_to_fingerprint = coalesce(m.ship_to_fingerprint, o.ship_to_fingerprint)
@@ -52,6 +52,12 @@ from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[],
      as m (order_key, packed_at, shipped_at, delivered_at, cancelled_at, ship_date, ack_json, order_json,
            ship_to_fingerprint)
 where o.order_key = m.order_key
+
+-- reschedule_lines --
+-- What the ERP has set aside for these lines now, and when they ship.
+update order_line l set reserved = m.reserved, ship_date = m.ship_date
+from unnest($1::text[], $2::text[], $3::numeric[], $4::date[]) as m (order_key, line_id, reserved, ship_date)
+where l.order_key = m.order_key and l.line_id = m.line_id
 
 -- keep_promises --
 -- A shipped order settles its last promise: kept if it left on or before the promised day.
@@ -80,6 +86,10 @@ select max(until) from restoration
 select l.n, k.hub_id
 from unnest($1::text[], $2::text[], $3::text[]) with ordinality as l (kind, system, external_id, n)
 join link k on k.kind = l.kind and k.system = l.system and k.external_id = l.external_id
+
+-- external_id --
+-- What a system calls a hub id; logins are many, the others one.
+select external_id from link where kind = $1 and system = $2 and hub_id = $3 and kind <> 'login'
 
 -- booked_order --
 -- An order as the books have it.

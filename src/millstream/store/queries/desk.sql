@@ -2,7 +2,7 @@
 -- A page of deliveries by filter.
 select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
     d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
-    d.assignee, d.tags, d.snoozed_until
+    d.assignee, d.tags, d.snoozed_until, d.resolution
 from delivery d join event e on e.id = d.event_id
 where {where} and d.id > $12
 order by d.id
@@ -12,7 +12,7 @@ limit $13
 -- The same from the newest on, before an id.
 select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
     d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
-    d.assignee, d.tags, d.snoozed_until
+    d.assignee, d.tags, d.snoozed_until, d.resolution
 from delivery d join event e on e.id = d.event_id
 where {where} and d.id < $12
 order by d.id desc
@@ -52,27 +52,71 @@ update delivery set amended = $2::jsonb where id = $1
 -- Releases each from the rule that holds it.
 update delivery set waived = array(select distinct unnest(waived || fault_code)) where id = any($1)
 
+-- as_it_came --
+-- What somebody amended is put aside; the audit trail keeps it.
+update delivery set amended = null where id = any($1)
+
 -- discard --
--- Shall not happen.
-update delivery set state = 'discarded', head = false, note = $3, updated_at = $2 where id = any($1)
+-- Shall not happen; why, if somebody named a category.
+update delivery set state = 'discarded', head = false, note = $3, resolution = $4, updated_at = $2 where id = any($1)
+
+-- lane_runs --
+-- What of the same lanes is being carried out now.
+select d.id, running.id as by_id
+from delivery d join delivery running on running.lane = d.lane and running.state = 'running'
+where d.id = any($1)
+order by d.id
+limit 1
+
+-- overtaken --
+-- What came later about the same thing for the same subscriber, and has happened or may have.
+select d.id, later.id as by_id, after.type as by_type, later.state as by_state
+from delivery d join event e on e.id = d.event_id
+    join event after on after.subject = e.subject
+    join delivery later on later.event_id = after.id and later.subscriber = d.subscriber and later.id > d.id
+where d.id = any($1) and (later.state = 'done' or later.state <> 'discarded' and later.fault_class = 'Unknown')
+order by d.id, later.id
+limit 1
+
+-- reopen --
+-- In review again, with the fault it had.
+update delivery set state = 'held', resolution = null, note = $3, updated_at = $2, attempts = 0,
+    fault_class = coalesce(fault_class, 'Reject'), fault_code = coalesce(fault_code, 'delivery.reopened'),
+    fault_message = coalesce(fault_message, 'It was closed before it was tried; decide what becomes of it.'),
+    fingerprint = coalesce(fingerprint,
+        left(encode(sha256(convert_to(subscriber || '|delivery.reopened', 'UTF8')), 'hex'), 12))
+where id = any($1)
+
+-- take_heads --
+-- From what stands behind one of these; the first of its lane that is open gets it afterwards.
+update delivery h set head = false
+where h.head and exists (select from delivery d where d.id = any($1) and d.lane = h.lane and d.id < h.id)
+    and h.lane = any($2)
 
 -- assign --
--- Who looks after it; null for nobody.
-update delivery set assignee = $2 where id = $1
+-- Who looks after them; null for nobody.
+update delivery set assignee = $2 where id = any($1)
 
 -- snooze --
 -- Out of sight until then; null for in sight.
-update delivery set snoozed_until = $2 where id = $1
+update delivery set snoozed_until = $2 where id = any($1)
 
 -- tag --
--- The words people put on it.
-update delivery set tags = $2 where id = $1
+-- The words people put on them: these and no others.
+update delivery set tags = $2 where id = any($1)
+
+-- retag --
+-- Some words more, some less; each once and in order.
+update delivery set tags = array(
+    select distinct word from unnest(tags || $2::text[]) as word where word <> all($3::text[]) order by word
+)
+where id = any($1)
 
 -- one --
 -- One delivery.
 select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
     d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
-    d.assignee, d.tags, d.snoozed_until, e.data, d.amended, d.waived
+    d.assignee, d.tags, d.snoozed_until, d.resolution, e.data, d.amended, d.waived
 from delivery d join event e on e.id = d.event_id
 where d.id = any($1)
 order by d.id

@@ -110,9 +110,9 @@ limit $2
 -- file --
 -- Files what could be read of them, with every number known so far.
 with filed as (
-    insert into placed_order (order_key, currency, grand_total, filed_at)
-    select order_key, currency, grand_total, $1
-    from unnest($2::text[], $3::text[], $4::numeric[]) as f (order_key, currency, grand_total)
+    insert into placed_order (order_key, currency, grand_total, login, filed_at)
+    select order_key, currency, grand_total, login, $1
+    from unnest($2::text[], $3::text[], $4::numeric[], $6::text[]) as f (order_key, currency, grand_total, login)
     on conflict do nothing
 )
 insert into order_alias (value, kind, order_key)

@@ -77,24 +77,67 @@ select count(*) filter (where state = 'held') as held, count(*) filter (where st
     count(*) filter (where snoozed_until > $1::timestamptz) as snoozed
 from delivery where state in ('held', 'dead')
 
--- causes --
--- What fails now, by cause. Each part is worked out once, however few rows the planner expects of it.
-with stuck as (
-    select d.id, d.fingerprint, d.subscriber, d.state, d.fault_class, d.fault_code, d.fault_message, d.updated_at,
-        e.subject
+-- is_order --
+-- Whether an event is about an order. Asked one by one: they are few.
+(select count(*) from event placed where placed.subject = e.subject and placed.type = 'order.placed') > 0
+
+-- in_view --
+-- What a view of failures means. What was closed counts for 30 days.
+case $3::text
+    when 'resolved' then d.state = 'discarded' and d.updated_at > $2::timestamptz - interval '30 days'
+    when 'open' then d.state in ('held', 'dead', 'retrying')
+    else d.state in ('held', 'dead', 'retrying') and ($3 = 'snoozed') = coalesce(d.snoozed_until > $2, false)
+end
+and ($3 <> 'mine' or d.assignee = $4::text) and ($3 <> 'unassigned' or d.assignee is null)
+and ($3 <> 'at_risk' or {is_order}) and ($5::text is null or d.fingerprint = $5)
+
+-- views --
+-- How much there is in each view.
+select count(distinct fingerprint) filter (where open) as all_causes, count(*) filter (where open) as all_deliveries,
+    count(distinct fingerprint) filter (where open and assignee = $2) as mine_causes,
+    count(*) filter (where open and assignee = $2) as mine_deliveries,
+    count(distinct fingerprint) filter (where open and assignee is null) as unassigned_causes,
+    count(*) filter (where open and assignee is null) as unassigned_deliveries,
+    count(distinct fingerprint) filter (where open and is_order) as at_risk_causes,
+    count(*) filter (where open and is_order) as at_risk_deliveries,
+    count(distinct fingerprint) filter (where snoozed) as snoozed_causes, count(*) filter (where snoozed) as snoozed_deliveries,
+    count(distinct fingerprint) filter (where closed) as resolved_causes, count(*) filter (where closed) as resolved_deliveries
+from (
+    select d.fingerprint, d.assignee, not coalesce(d.snoozed_until > $1::timestamptz, false) as open,
+        coalesce(d.snoozed_until > $1, false) as snoozed, false as closed, {is_order} as is_order
     from delivery d join event e on e.id = d.event_id
     where d.state in ('held', 'dead', 'retrying') and d.fingerprint is not null
+    union all
+    select d.fingerprint, null, false, false, true, false
+    from delivery d
+    where d.state = 'discarded' and d.fingerprint is not null and d.updated_at > $1 - interval '30 days'
+) as failing
+
+-- causes --
+-- What fails, by cause. Each part is worked out once, however few rows the planner expects of it.
+with stuck as (
+    select d.id, d.fingerprint, d.subscriber, d.state, d.fault_class, d.fault_code, d.fault_message, d.updated_at,
+        d.assignee, d.tags, d.snoozed_until, e.subject
+    from delivery d join event e on e.id = d.event_id
+    where d.fingerprint is not null and {in_view}
 ), causes as materialized (
     select fingerprint, min(subscriber) as subscriber,
         (array_agg(fault_class order by updated_at desc, id desc))[1] as fault_class,
         (array_agg(fault_code order by updated_at desc, id desc))[1] as code,
         (array_agg(fault_message order by updated_at desc, id desc))[1] as says,
         count(*) filter (where state = 'held') as held, count(*) filter (where state = 'dead') as dead,
-        count(*) filter (where state = 'retrying') as retrying, count(distinct subject) as orders
+        count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'discarded') as closed,
+        count(distinct subject) as orders, count(*) filter (where assignee is null) as unassigned,
+        coalesce(array_agg(distinct assignee) filter (where assignee is not null), '{}') as assignees,
+        count(*) filter (where snoozed_until > $2) as snoozed, min(snoozed_until) filter (where snoozed_until > $2) as snoozed_until
     from stuck
     group by fingerprint
     order by count(distinct subject) desc, fingerprint
     limit $1
+), words as materialized (
+    select fingerprint, array_agg(distinct word order by word) as tags
+    from stuck join causes using (fingerprint), unnest(stuck.tags) as word
+    group by fingerprint
 ), tries as materialized (
     select s.fingerprint, min(a.ended_at) as first_seen, max(a.ended_at) as last_seen
     from stuck s join causes using (fingerprint)
@@ -103,7 +146,7 @@ with stuck as (
 ), hours as materialized (
     select fingerprint, array_agg(hour) as hours, array_agg(failed) as failed
     from (
-        select s.fingerprint, floor(extract(epoch from $2::timestamptz - a.ended_at) / 3600)::integer as hour,
+        select s.fingerprint, floor(extract(epoch from $2 - a.ended_at) / 3600)::integer as hour,
             count(*) as failed
         from stuck s join causes using (fingerprint)
         join attempt a on a.delivery_id = s.id and a.code = s.fault_code
@@ -125,16 +168,20 @@ with stuck as (
     ) as by_currency
     group by fingerprint
 )
-select causes.*, tries.first_seen, tries.last_seen, hours.hours, hours.failed, money.totals,
-    money.orders_without_total
-from causes left join tries using (fingerprint) left join hours using (fingerprint) left join money using (fingerprint)
+select causes.*, coalesce(words.tags, '{}') as tags, tries.first_seen, tries.last_seen, hours.hours, hours.failed,
+    money.totals, money.orders_without_total
+from causes left join words using (fingerprint) left join tries using (fingerprint) left join hours using (fingerprint) left join money using (fingerprint)
 order by causes.orders desc, causes.fingerprint
 
 -- flowed_in --
 -- Deliveries made within the window, by route. Ids of events sort by time: those of the window are a range.
-select e.type as event_type, d.subscriber, count(*) as deliveries
-from event e join delivery d on d.event_id = e.id
-where e.id >= $1
+select event_type, subscriber, sum(deliveries)::bigint as deliveries, array_agg(source order by source) as sources
+from (
+    select e.type as event_type, d.subscriber, e.source, count(*) as deliveries
+    from event e join delivery d on d.event_id = e.id
+    where e.id >= $1
+    group by 1, 2, 3
+) as by_source
 group by 1, 2
 
 -- flowed_out --
