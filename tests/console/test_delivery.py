@@ -196,7 +196,7 @@ def test_it_shows_what_the_erp_would_get_and_what_was_called(town, person, ghost
         line.startswith("+ ") for text in would_get for line in text.splitlines() if line != "only on the right:"
     )
     page.get_by_role("tab", name="Response").click()
-    page.get_by_text("Not recorded: headers and bodies").wait_for()
+    page.get_by_text("No request or answer is kept word by word").wait_for()
     calls = delivery(town, ghost["id"])["attempts"][0]["calls"]
     shown = page.get_by_role("region", name="Answers").get_by_role("row")
     assert shown.count() == len(calls) + 1

@@ -84,6 +84,15 @@ class AttemptRow(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[CallRow, ...] = ()
 
 
+class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said in the last call that failed: call `step` of try `n`. `response` is None when no answer came."""
+
+    n: int
+    step: int
+    request: str
+    response: str | None
+
+
 class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery with everything that happened to it. `amended` stands beside the event's own data."""
 
@@ -92,6 +101,7 @@ class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
     amended: dict[str, Any] | None
     waived: tuple[str, ...]
     attempts: tuple[AttemptRow, ...]
+    failed_call: FailedCall | None = None
 
 
 class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from millstream.domain.errors import Reject
-from millstream.ports.desk import DeliveryRow, DeliveryStory, Filter, OrderStory, OrderSummary, Resolution
+from millstream.ports.desk import DeliveryRow, DeliveryStory, FailedCall, Filter, OrderStory, OrderSummary, Resolution
 from millstream.ports.world import World
 from millstream.store import actions
 from millstream.store.actions import DESK, MENDABLE, parameters
@@ -49,7 +49,10 @@ class PostgresDesk:
         """See Desk."""
         async with self._database.connection() as connection:
             stories = await read_deliveries(connection, [delivery_id])
-        return stories[0] if stories else None
+            failed = await connection.fetchrow(DESK["failed_call"], delivery_id)
+        if not stories or failed is None:
+            return stories[0] if stories else None
+        return msgspec.structs.replace(stories[0], failed_call=FailedCall(**dict(failed)))
 
     async def order_story(self, order_key: str) -> OrderStory | None:
         """See Desk."""

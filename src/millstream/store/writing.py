@@ -180,6 +180,9 @@ async def write_settlements(
         stored = await _store_events(connection, events, worker=worker, routes=routes, world=world, birth=birth)
         taken, waiting = stored.taken, stored.waiting
     handed_on = await _write_history(connection, kept, worker, world)
+    failed = [row for attempt in kept if (row := _failed_call(attempt)) is not None]
+    if failed:
+        await connection.executemany(_SQL["keep_failed_call"], failed)
     return Settled(
         kept=[attempt.delivery.id in ours for attempt in attempts], taken=taken, wakes=waiting or handed_on > 0
     )
@@ -267,6 +270,18 @@ def _attempt_row(attempt: Attempt) -> Row:
         delivery.event.subject,
         json_text(detail),
     )
+
+
+def _failed_call(attempt: Attempt) -> Row | None:
+    """What was said in the last call that did not go well, of a try that did not go well."""
+    if attempt.outcome.fault_code is None:
+        return None
+    for step, call in reversed(list(enumerate(attempt.calls, start=1))):
+        if call.exchange is not None:
+            said = call.exchange
+            answered = None if said.response is None else storable(said.response)
+            return attempt.delivery.id, attempt.delivery.tries, step, storable(said.request), answered
+    return None
 
 
 def _call_rows(attempt: Attempt) -> Iterator[Row]:

@@ -9,8 +9,9 @@ import msgspec
 
 from millstream.domain.errors import Failure, Retry, Unknown
 from millstream.ports.connections import Brake, Seen, TokenLife
-from millstream.ports.tap import Call, Tap
+from millstream.ports.tap import Call, Exchange, Tap
 from millstream.wire.conceal import concealed, credentials_in
+from millstream.wire.exchange import exchange_of
 from millstream.wire.governor import Governor
 from millstream.wire.http import Request, Response, Transport, TransportError
 
@@ -121,7 +122,7 @@ class Connection:
         self._tap.note("call.started", system=self.system, operation=operation, key=key)
         self.governor.called()
         started = perf_counter()
-        status: int | None = None
+        response: Response | None = None
         outcome = "interrupted"  # unless we get to the end of it
         authorized: Request | None = None
         try:
@@ -129,7 +130,6 @@ class Connection:
             trace = trace_of_this_attempt.get()
             sent = authorized if trace is None else authorized.with_headers({"traceparent": trace})
             response = concealed(await self._transport.send(sent), credentials_in(authorized.headers))
-            status = response.status
             verdict = classify(response, key)
             if verdict is not None:
                 raise verdict
@@ -152,7 +152,11 @@ class Connection:
             self.governor.succeeded()
             return response
         finally:
-            self._record(operation, key, status, outcome, (perf_counter() - started) * 1000)
+            ms = (perf_counter() - started) * 1000
+            exchange = None
+            if outcome != "ok":
+                exchange = exchange_of(request, response, credentials_in(authorized.headers) if authorized else ())
+            self._record(operation, key, None if response is None else response.status, outcome, ms, exchange)
 
     def _failed(self, failure: Failure) -> None:
         """Tells the governor. A system that is down is no fault of the delivery that met it: the try does not count."""
@@ -168,8 +172,18 @@ class Connection:
             return Retry("connection.lost" if error.sent else "connection.refused", text)
         return Unknown("answer.lost", f"{text}; it may have been carried out", key=key or operation)
 
-    def _record(self, operation: str, key: str | None, status: int | None, outcome: str, ms: float) -> None:
-        call = Call(system=self.system, operation=operation, key=key, status=status, outcome=outcome, ms=round(ms, 1))
+    def _record(
+        self, operation: str, key: str | None, status: int | None, outcome: str, ms: float, exchange: Exchange | None
+    ) -> None:
+        call = Call(
+            system=self.system,
+            operation=operation,
+            key=key,
+            status=status,
+            outcome=outcome,
+            ms=round(ms, 1),
+            exchange=exchange,
+        )
         calls = calls_of_this_attempt.get()
         if calls is not None:
             calls.append(call)

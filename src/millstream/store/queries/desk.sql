@@ -18,6 +18,10 @@ where {where} and d.id < $12
 order by d.id desc
 limit $13
 
+-- failed_call --
+-- What was said in the last call of a delivery that failed.
+select n, step, request, response from failed_call where delivery_id = $1
+
 -- count --
 -- How many deliveries a filter means.
 select count(*) from delivery d join event e on e.id = d.event_id where {where}

@@ -103,6 +103,12 @@ where id in (
     order by lane, id
 ) and not head
 
+-- keep_failed_call --
+-- What was said in the last call that failed, in place of what was kept of an earlier try.
+insert into failed_call (delivery_id, n, step, request, response) values ($1, $2, $3, $4, $5)
+on conflict (delivery_id) do update
+set n = excluded.n, step = excluded.step, request = excluded.request, response = excluded.response
+
 -- settle_history --
 -- What was tried, with every outward call of it and its line in the audit trail; then the lanes that lost their head
 -- get their next one, if something is open. Says how many did; the other processes hear of it.

@@ -11,7 +11,7 @@ from millstream.domain.faults import Explanation, explain
 from millstream.domain.states import LEGAL_MOVES, DeliveryState
 from millstream.flows.order_to_erp import WAIVABLE
 from millstream.ports.audit import AuditLog, AuditRow
-from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, Filter
+from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, FailedCall, Filter
 from millstream.web.api.rights import Viewer
 from millstream.web.api.shapes import (
     ID_MAX,
@@ -41,7 +41,9 @@ class DeliveryList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery with everything that happened to it. `data` and `amended` only with the right `view_payload`.
+    """One delivery with everything that happened to it.
+
+    `data`, `amended` and `failed_call` (what was said in the last call that failed) only with the right `view_payload`.
 
     `explained`: what its code means and what cures it. `can`: what its state allows, to who has the right for it.
     """
@@ -54,6 +56,7 @@ class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[AttemptRow, ...]
     data: dict[str, Any] | None
     amended: dict[str, Any] | None
+    failed_call: FailedCall | None
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +122,7 @@ def delivery_routes(shapes: Shapes, *, desk: Desk, log: AuditLog) -> APIRouter:
             attempts=story.attempts,
             data=story.data if sees_payload else None,
             amended=story.amended if sees_payload else None,
+            failed_call=story.failed_call if sees_payload else None,
         )
         return answer(page, headers={"etag": f'"{story.row.version}"'})
 

@@ -9,7 +9,7 @@ from nicegui import html, ui
 
 from millstream.domain.access import Right
 from millstream.web.console.comparing import compare
-from millstream.web.console.parts import code_block, empty, known, moment, span, table
+from millstream.web.console.parts import code_block, empty, heading, known, moment, span, table
 from millstream.web.console.visit import Visit
 
 _OUTCOMES: Final = {
@@ -151,10 +151,7 @@ def _unbroken(text: str) -> None:
 def calls_panel(found: Mapping[str, Any], *, answers: bool) -> None:
     """What was asked of which system (`answers`: and what came back), try by try."""
     calls = [(one, call) for one in found["attempts"] for call in one["calls"]]
-    html.p(
-        "Not recorded: headers and bodies of requests and answers. Kept of each call is what you see here; "
-        "the payload it was made from is under Payload."
-    ).classes("ms-hint")
+    _said(found.get("failed_call"), answers=answers)
     if not calls:
         empty("No system was called.", "What fails before the first call, for instance because of a pause, calls none.")
         return
@@ -188,6 +185,26 @@ def calls_panel(found: Mapping[str, Any], *, answers: bool) -> None:
             for one, call in reversed(calls)
         ],
         numbers=(0,),
+    )
+
+
+def _said(failed: Mapping[str, Any] | None, *, answers: bool) -> None:
+    """The last call that failed, word by word. Of calls that went well nothing but their line is kept."""
+    if failed is None:
+        html.p(
+            "No request or answer is kept word by word: none failed, or you may not see payloads. "
+            "Kept of each call is its line below."
+        ).classes("ms-hint")
+        return
+    what = "Answer" if answers else "Request"
+    text = failed["response"] if answers else failed["request"]
+    heading(f"{what} of the call that failed last: call {failed['step']} of try {failed['n']}", level=3)
+    if text is None:
+        html.p("No answer came.")
+    else:
+        code_block(text, label=f"{what}, word by word")
+    html.p("Without headers and credentials, cut to size. Of calls that went well only their line is kept.").classes(
+        "ms-hint"
     )
 
 
