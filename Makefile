@@ -1,6 +1,7 @@
 # Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
 #   make demo    the whole product on this machine, no account anywhere   ERP=sap_s4hana DEMO_ARGS="--orders 20"
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
+#   make thorough    the fine points of every page of the console, in a browser
 #   make simulate SEED=7   lives one virtual day of faults again, out loud; make soak SEED=1000 SEEDS=100 lives many
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
 #   make pictures takes the pictures of the README anew
@@ -12,7 +13,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := setup
-.PHONY: setup demo test browser pictures simulate soak check fix bench docs lock clean
+.PHONY: setup demo test thorough browser pictures simulate soak check fix bench docs lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,7 +37,10 @@ demo: $(VENV)/.base-installed
 	@$(BIN)/millstream demo --erp $(ERP) $(DEMO_ARGS)
 
 test: check browser
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not thorough" $(PYTEST_ARGS)
+
+thorough: setup browser
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup tests/console $(PYTEST_ARGS)
 
 pictures: setup browser
 	@MILLSTREAM_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/console/test_pictures.py

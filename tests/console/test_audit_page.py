@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from conftest import NARROW, WIDE
+from fakes.browser import NARROW, WIDE
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("console")]
 

@@ -5,7 +5,7 @@ import re
 import httpx
 import pytest
 
-from conftest import NARROW, WIDE
+from fakes.browser import NARROW, WIDE
 from millstream.engine.world import SystemWorld
 from millstream.ports.finding import Finding
 from millstream.store.connections import PostgresConnections

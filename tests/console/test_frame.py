@@ -10,7 +10,7 @@ import aiohttp
 import httpx
 import pytest
 
-from conftest import ADMIN, PASSWORD
+from fakes.browser import ADMIN, PASSWORD
 from millstream.domain.access import RIGHTS_OF, Right, Role
 from millstream.web.console.frame import NAVIGATION
 

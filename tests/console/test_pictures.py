@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NARROW, WIDE
+from fakes.browser import NARROW, WIDE
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("console-pictures")]
 
@@ -56,9 +56,8 @@ def busy_town(town):
         town.until_state(number, "confirmed")
     for number in town.stuck:
         town.until_state(number, "review")
-    town.until(
-        lambda: not town.api.get("/api/today").json()["at_risk_unknown"], what="that what waits is filed with its money"
-    )
+    if "MILLSTREAM_PICTURES" in os.environ:  # what waits is filed with its money a quarter of a minute later
+        town.until(lambda: not town.api.get("/api/today").json()["at_risk_unknown"], what="that what waits is filed")
     return town
 
 

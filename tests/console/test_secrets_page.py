@@ -2,7 +2,7 @@
 
 import pytest
 
-from conftest import NARROW, WIDE
+from fakes.browser import NARROW, WIDE
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("console")]
 

@@ -12,7 +12,7 @@ from millstream.engine.world import SystemWorld
 from millstream.settings import OpenIdSection
 from millstream.wire.http import AiohttpTransport
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("openid")]  # the provider is installed once
 
 SECRET = "a secret: of the hub/with signs+"
 CALLBACK = "/api/session/openid/callback"
