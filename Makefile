@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
 #   make demo    the whole product on this machine, no account anywhere   ERP=sap_s4hana DEMO_ARGS="--orders 20"
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
-#   make thorough    the fine points of every page of the console, in a browser
+#   make thorough    the fine points of every page of the console, in a browser, and the long benchmarks' own tests
 #   make simulate SEED=7   lives one virtual day of faults again, out loud; make soak SEED=1000 SEEDS=100 lives many
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
 #   make pictures takes the pictures of the README anew
@@ -24,7 +24,7 @@ ERP ?= tryton
 SEED ?= 1
 SEEDS ?= 1000
 PYTEST_ARGS ?=
-TEST_PROCESSES ?= 2
+TEST_PROCESSES ?= 3
 
 # The first Python that is new enough; PYTHON=/path/to/python chooses another.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
@@ -40,7 +40,7 @@ test: check browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not thorough" $(PYTEST_ARGS)
 
 thorough: setup browser
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup tests/console $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup tests/console tests/real/test_bench_scale_out.py $(PYTEST_ARGS)
 
 pictures: setup browser
 	@MILLSTREAM_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/console/test_pictures.py

@@ -66,6 +66,8 @@ def take(someone, name: str) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"console-{name}.png"
     someone.page.screenshot(path=path)
+    assert someone.violations() == [], name
+    assert someone.overflow() <= 0, name
     assert path.stat().st_size > 10_000, "an empty page"
 
 

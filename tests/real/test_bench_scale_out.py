@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machines")]
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("machines"), pytest.mark.thorough]
 
 BENCH = Path(__file__).parents[2] / "bench"
 
