@@ -15,11 +15,12 @@ from millstream.store.embedded import EmbeddedPostgres
 _numbers = itertools.count(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items):
     """Tests of the real ERP share one server, so they run in one process when tests run in several."""
     for item in items:
-        uses_tryton = "tryton" in item.path.name or "tryton (real)" in item.name
-        if uses_tryton and item.get_closest_marker("real"):
+        is_real = item.get_closest_marker("real") is not None
+        if "tryton (real)" in item.name or ("tryton" in item.path.name and is_real):
             item.add_marker(pytest.mark.xdist_group("tryton"))
 
 
