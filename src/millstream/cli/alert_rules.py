@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.table import Table
 
@@ -26,8 +27,6 @@ def rules(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     async def work(book: RuleBook) -> None:
         levels, switches = await book.standing()
         if as_json:
-            import msgspec  # noqa: PLC0415 - only here
-
             console.print_json(msgspec.json.encode({"levels": levels, "rules": switches}).decode())
             return
         console.print(_rules(switches))

@@ -1,5 +1,6 @@
 """What pages share. Everything given as text is shown as text; nothing a system sent is ever read as HTML."""
 
+import shlex
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -228,8 +229,6 @@ def command(text: str, *, says: str = "Copy as command") -> html.button:
 
 def shell_words(*words: str) -> str:
     """A command line as a shell reads it."""
-    import shlex  # noqa: PLC0415 - small, and only pages with commands need it
-
     return shlex.join(words)
 
 
