@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import os
 import re
 import tomllib
 from collections import Counter
@@ -166,3 +167,10 @@ class TestMakefile:
         script = ROOT / ".ci/run"
         assert script.stat().st_mode & 0o111
         assert script.read_text().rstrip().endswith("make test")
+
+
+@pytest.mark.xdist_group("kept-together")
+def test_groups_of_tests_are_kept_in_one_process(request):
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("there is only one process")
+    assert request.node.nodeid.endswith("@kept-together")
