@@ -2,16 +2,21 @@
 
 Two bridges stand for two networks. The host has the first address of each, so PostgreSQL and the systems listen there
 and nowhere else; a machine reaches the systems under the name `localhost`, because connectors send secrets over plain
-HTTP to no other name. Needs root and `ip` (Debian: iproute2).
+HTTP to no other name. The host is a namespace as well, which the calling thread and what it starts live in meanwhile:
+programs that watch the network of the real machine, as a browser does, notice nothing. Needs root and `ip` (Debian:
+iproute2).
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
+NEW_NETWORK = 0x40000000  # CLONE_NEWNET of linux/sched.h; os.unshare and os.setns came with Python 3.12
+LEDGER, SYSTEMS = "198.18.0", "198.19.0"  # 198.18.0.0/15 is set aside for measurements between networks (RFC 2544)
 HOSTS = Path("/etc/netns")  # `ip netns exec` shows <HOSTS>/<namespace>/hosts as /etc/hosts
 
 
@@ -24,6 +29,12 @@ def _ip(*words: str) -> str:
     if done.returncode:
         raise NoNamespacesError(f"ip {' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
+
+
+def _system_call(name: str, *words: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if getattr(libc, name)(*words):
+        raise NoNamespacesError(f"{name}: {os.strerror(ctypes.get_errno())}")
 
 
 class Namespaces:
@@ -41,12 +52,11 @@ class Namespaces:
         if shutil.which("ip") is None:
             raise NoNamespacesError("there is no `ip` command (Debian: apt-get install iproute2)")
         try:
-            # 198.18.0.0/15 is set aside for measurements between two networks (RFC 2544).
-            number = self._free_number()
-            self.ledger_address = self._bridge("l", f"198.18.{number}")
-            self.systems_address = self._bridge("s", f"198.19.{number}")
+            self._host()
+            self.ledger_address = self._bridge("l", LEDGER)
+            self.systems_address = self._bridge("s", SYSTEMS)
             for n, machine in enumerate(self.machines, start=2):
-                self._machine(machine, n, number)
+                self._machine(machine, n)
         except BaseException:
             self.close()
             raise
@@ -59,11 +69,13 @@ class Namespaces:
         """Takes every namespace, cable and bridge down again."""
         self._undo.close()
 
-    def _free_number(self) -> int:
-        taken = {entry.get("local", "") for link in json.loads(_ip("-j", "addr")) for entry in link["addr_info"]}
-        start = os.getpid() % 250
-        numbers = (1 + (start + n) % 250 for n in range(250))
-        return next(n for n in numbers if not {f"198.18.{n}.1", f"198.19.{n}.1"} & taken)
+    def _host(self) -> None:
+        """From here to `close`, this thread has a network of its own; the kernel takes it down with all its links."""
+        real = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self._undo.callback(os.close, real)
+        _system_call("unshare", NEW_NETWORK)
+        self._undo.callback(_system_call, "setns", real, NEW_NETWORK)
+        _ip("link", "set", "lo", "up")
 
     def _bridge(self, side: str, net: str) -> str:
         name = self._token + side
@@ -73,12 +85,12 @@ class Namespaces:
         _ip("link", "set", name, "up")
         return f"{net}.1"
 
-    def _machine(self, machine: str, n: int, number: int) -> None:
+    def _machine(self, machine: str, n: int) -> None:
         name = self.namespace(machine)
         _ip("netns", "add", name)
         self._undo.callback(_ip, "netns", "del", name)
         _ip("-n", name, "link", "set", "lo", "up")
-        for side, net in (("l", f"198.18.{number}"), ("s", f"198.19.{number}")):
+        for side, net in (("l", LEDGER), ("s", SYSTEMS)):
             outer = self._cable(machine, side)
             _ip("link", "add", outer, "type", "veth", "peer", "name", f"eth-{side}", "netns", name)
             self._undo.callback(_ip, "link", "del", outer)  # a namespace takes its end along in its own time
@@ -111,7 +123,7 @@ class Namespaces:
 
 
 def leftovers() -> list[str]:
-    """Namespaces and links of this process that are still there: none, after `close`."""
+    """Namespaces of this process that are still there, and links in the real one: none, after `close`."""
     token = f"m{os.getpid():x}"[-7:]
     names = [entry["name"] for entry in json.loads(_ip("-j", "netns") or "[]")]
     names += [link["ifname"] for link in json.loads(_ip("-j", "link"))]
