@@ -72,14 +72,14 @@ def test_all_of_a_cause_is_retried_after_an_estimate_with_progress_and_a_report(
     assert "sku.unknown" in now.inner_text()
 
 
-def test_chosen_deliveries_are_closed_and_the_others_are_not(town, person, ghosts):
+def test_chosen_deliveries_are_resolved_and_the_others_are_not(town, person, ghosts):
     page = person().open(f"/inbox/cause/{ghosts[0]['fingerprint']}")
     for row in ghosts[:2]:
         page.get_by_role("checkbox", name=f"Choose delivery {row['id']}", exact=True).click()
     page.get_by_text("2 chosen").wait_for()
-    press(page, "Close these…")
+    press(page, "Resolve these…")
     page.wait_for_url("**/inbox/bulk?*")
-    press(page, "Close 2…")
+    press(page, "Resolve 2…")
     page.get_by_role("combobox", name="Why").click()
     page.get_by_role("option", name="It is given up, and that is accepted").click()
     give_reason(page, "nobody sells ghosts", "Start")

@@ -108,18 +108,18 @@ def test_what_could_not_be_sent_is_refused_in_the_form_and_nothing_changes(town,
     assert (row["amended"], row["delivery"]["state"]) == (None, "held")
 
 
-def test_it_is_closed_with_a_category_and_opened_again(town, person, ghost):
+def test_it_is_resolved_with_a_category_and_reopened(town, person, ghost):
     page = person().open(f"/inbox/{ghost['id']}")
-    press(page, "Close…")
+    press(page, "Resolve…")
     page.get_by_role("combobox", name="Why").click()
     page.get_by_role("option", name="It was a test").click()
-    give_reason(page, "nobody sells ghosts", "Close it")
+    give_reason(page, "nobody sells ghosts", "Resolve it")
     page.get_by_role("button", name="Reopen…").wait_for()
     row = delivery(town, ghost["id"])["delivery"]
     assert (row["state"], row["resolution"], row["note"]) == ("discarded", "test", "nobody sells ghosts")
     press(page, "Reopen…")
     give_reason(page, "it was none", "Reopen")
-    page.get_by_role("button", name="Close…").wait_for()
+    page.get_by_role("button", name="Resolve…").wait_for()
     assert delivery(town, ghost["id"])["delivery"]["state"] == "held"
 
 
@@ -137,9 +137,9 @@ def test_a_retry_is_one_more_attempt_and_shows_without_a_reload(town, person, gh
 
 def test_who_was_overtaken_is_told_and_nothing_is_done(town, person, ghost):
     page = person().open(f"/inbox/{ghost['id']}")
-    press(page, "Close…")
+    press(page, "Resolve…")
     do(town, ghost["id"], "assign", assignee="somebody-quicker")
-    give_reason(page, "nobody sells ghosts", "Close it")
+    give_reason(page, "nobody sells ghosts", "Resolve it")
     page.get_by_text(re.compile("changed meanwhile")).first.wait_for()
     assert delivery(town, ghost["id"])["delivery"]["state"] == "held"
 
@@ -176,14 +176,14 @@ def test_a_viewer_sees_no_payload_and_no_action(town, person, ghost):
     page = person("viewer").open(f"/inbox/{ghost['id']}")
     assert page.get_by_text("Payloads are not shown to you.").is_visible()
     assert "GHOST-1" not in page.locator(".ms-panels").inner_text()
-    names = re.compile("Retry|Amend|Release|Close|Reopen|Assign|Tag|Snooze")
+    names = re.compile("Retry|Amend|Release|Resolve|Reopen|Assign|Tag|Snooze")
     assert page.locator(".ms-main").get_by_role("button", name=names).count() == 0
 
 
 def test_credit_sees_the_payload_and_amends_nothing(town, person, ghost):
     page = person("credit").open(f"/inbox/{ghost['id']}")
     page.locator(".ms-diff").wait_for()
-    names = re.compile("Retry|Amend|Release|Close|Assign")
+    names = re.compile("Retry|Amend|Release|Resolve|Assign")
     assert page.locator(".ms-main").get_by_role("button", name=names).count() == 0
 
 

@@ -24,7 +24,7 @@ STATES: Final = {
     "waiting": "waits for its turn",
     "running": "is being carried out",
     "done": "done",
-    "discarded": "closed",
+    "discarded": "resolved",
 }
 _CLASSES: Final = {
     "Reject": ("refused", "bad"),
@@ -83,7 +83,7 @@ def class_chip(fault_class: str | None) -> None:
 
 def counts(cause: Mapping[str, Any]) -> str:
     """How many deliveries, by what becomes of them."""
-    parts = (("held", "to decide"), ("dead", "given up"), ("retrying", "tried again"), ("closed", "closed"))
+    parts = (("held", "to decide"), ("dead", "given up"), ("retrying", "tried again"), ("closed", "resolved"))
     return " · ".join(f"{cause[name]} {says}" for name, says in parts if cause[name])
 
 

@@ -86,7 +86,7 @@ class Plan:
             money = partial(draw_money, estimate["money"], estimate["orders_without_total"])
             facts([("Money of these orders", money if estimate["orders"] else "none")])
             if not estimate["shares"]:
-                empty("Nothing fits: what failed has gone on, or was closed.")
+                empty("Nothing fits: what failed has gone on, or was resolved.")
                 return
             heading("By state and code", level=3)
             table(
@@ -143,7 +143,7 @@ def _sample(row: Mapping[str, Any]) -> tuple[Any, ...]:
 def list_of(items: Any) -> None:
     """The newest bulk actions."""
     if not items:
-        empty("There was no bulk action yet.", "Choose a cause in the inbox, then retry or close all of it.")
+        empty("There was no bulk action yet.", "Choose a cause in the inbox, then retry or resolve all of it.")
         return
 
     def row(bulk: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -29,7 +29,7 @@ from millstream.web.console.parts import (
 from millstream.web.console.visit import Visit, link_to
 
 GONE: Final = (404, 422)
-DOING: Final = {"retry": "Retry", "release": "Release", "resolve": "Close", "discard": "Discard"}
+DOING: Final = {"retry": "Retry", "release": "Release", "resolve": "Resolve", "discard": "Discard"}
 STATES: Final = {
     "ready": ("ready to start", "info"),
     "running": ("running", "info"),
@@ -131,7 +131,7 @@ def _report(bulk: Mapping[str, Any]) -> list[tuple[str, Any]]:
     else:
         pairs.append(("Left", f"about {left}"))
     if bulk["resolution"]:
-        pairs.append(("Closed as", RESOLUTIONS[bulk["resolution"]]))
+        pairs.append(("Resolved as", RESOLUTIONS[bulk["resolution"]]))
     pairs += [
         ("Why", bulk["reason"]),
         ("By", bulk["actor"]),

@@ -58,7 +58,7 @@ class Actions:
         if may(Right.RELEASE_CREDIT if code.startswith(CREDIT) else Right.REPLAY):
             verbs.append(("release", ("Release…", "lock_open", partial(self._release, found))))
         if may(Right.REPLAY):
-            verbs.append(("resolve", ("Close…", "task_alt", partial(self._resolve, found))))
+            verbs.append(("resolve", ("Resolve…", "task_alt", partial(self._resolve, found))))
             verbs.append(("reopen", ("Reopen…", "undo", partial(self._reopen, found))))
         return verbs
 
@@ -98,10 +98,10 @@ class Actions:
             await self._do(found, "release", {"reason": answer[0]}, "Released; it is tried now")
 
     async def _resolve(self, found: Mapping[str, Any]) -> None:
-        text = "It does not happen any more, and what waits behind it goes on. It can be opened again."
-        answer = await ask_reason("Close", text, do="Close it", choices=RESOLUTIONS)
+        text = "It does not happen any more, and what waits behind it goes on. It can be reopened."
+        answer = await ask_reason("Resolve", text, do="Resolve it", choices=RESOLUTIONS)
         if answer is not None:
-            await self._do(found, "resolve", {"reason": answer[0], "category": answer[1]}, "Closed")
+            await self._do(found, "resolve", {"reason": answer[0], "category": answer[1]}, "Resolved")
 
     async def _reopen(self, found: Mapping[str, Any]) -> None:
         text = "It needs a decision again, in its old place before what came later."

@@ -17,15 +17,15 @@ _OUTCOMES: Final = {
     "held": "refused: needs a decision",
     "dead": "given up",
     "retrying": "failed: tried again",
-    "discarded": "closed",
+    "discarded": "resolved",
 }
 _ACTIONS: Final = {
     "retry": "retried",
     "amend": "amended",
     "release": "released from its rule",
     "discard": "discarded",
-    "resolve": "closed",
-    "reopen": "opened again",
+    "resolve": "resolved",
+    "reopen": "reopened",
     "assign": "assigned",
     "tag": "tagged",
     "snooze": "snoozed",

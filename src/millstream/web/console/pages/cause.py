@@ -84,9 +84,9 @@ class _Group:
     def show(self, found: Mapping[str, Any]) -> None:
         if not found:
             if self.closed:
-                empty("Nobody closed a delivery of this cause within 30 days.")
+                empty("Nobody resolved a delivery of this cause within 30 days.")
             else:
-                empty("Nothing fails for this cause any more.", "What was stuck has gone on, or was closed.")
+                empty("Nothing fails for this cause any more.", "What was stuck has gone on, or was resolved.")
             return
         cause = found["cause"]
         retitle(means(cause).rstrip("."))
@@ -121,11 +121,11 @@ class _Group:
     def _actions(self, cause: Mapping[str, Any]) -> None:
         open_ones = sum(cause[state] for state in FAILING)
         if not open_ones:
-            html.p("These are closed; each can be opened again on its own page.").classes("ms-hint")
+            html.p("These are resolved; each can be reopened on its own page.").classes("ms-hint")
             return
         with html.div().classes("ms-actions"):
             button(f"Retry all {open_ones}…", partial(self._bulk, "retry"), icon="replay", main=True)
-            button("Close all…", partial(self._bulk, "resolve"), icon="task_alt")
+            button("Resolve all…", partial(self._bulk, "resolve"), icon="task_alt")
             button("Assign to me", partial(self._assign, self.visit.name), icon="person")
             button("Assign…", self._ask_assignee)
             button("Tag…", self._ask_tags)
@@ -184,7 +184,7 @@ class _Group:
         with self.bar:
             html.span(f"{len(ids)} chosen")
             button("Retry these…", lambda: go(link_to("/inbox/bulk", action="retry", ids=ids)))
-            button("Close these…", lambda: go(link_to("/inbox/bulk", action="resolve", ids=ids)))
+            button("Resolve these…", lambda: go(link_to("/inbox/bulk", action="resolve", ids=ids)))
             command(shell_words("millstream", "deliveries", "retry", *map(str, ids)))
 
     # --- doing
@@ -241,7 +241,7 @@ async def cause(visit: Visit) -> None:
         if group.closed:
             link("What is open", link_to(group.here))
         else:
-            link("What was closed", link_to(group.here, closed="1"))
+            link("What was resolved", link_to(group.here, closed="1"))
     group.part = await live(visit, group.fetch, group.show)
 
 

@@ -103,7 +103,7 @@ class _Delivery:
         if row["note"]:
             pairs.append(("Note", row["note"]))
         if row["resolution"]:
-            pairs.append(("Closed as", row["resolution"].replace("_", " ")))
+            pairs.append(("Resolved as", row["resolution"].replace("_", " ")))
         if found["waived"]:
             pairs.append(("Released from", ", ".join(found["waived"])))
         return pairs

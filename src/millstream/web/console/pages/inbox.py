@@ -30,7 +30,7 @@ VIEWS: Final = {
     "unassigned": "Nobody's",
     "at_risk": "Orders at risk",
     "snoozed": "Snoozed",
-    "resolved": "Closed, 30 days",
+    "resolved": "Resolved, 30 days",
 }
 _NOTHING: Final = {
     "all": "Nothing fails.",
@@ -38,7 +38,7 @@ _NOTHING: Final = {
     "unassigned": "Everything that fails has somebody who looks after it.",
     "at_risk": "No order is at risk: nothing that fails is about one.",
     "snoozed": "Nothing is snoozed.",
-    "resolved": "Nobody closed a delivery within 30 days.",
+    "resolved": "Nobody resolved a delivery within 30 days.",
 }
 CAUSES_MAX: Final = 100
 
