@@ -17,7 +17,6 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BENCH_ARGS ?=
 DEMO_ARGS ?=
 ERP ?= tryton
@@ -90,17 +89,27 @@ clean:
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
+# Runs pip and says every few seconds what it is at; all that it said is shown if it fails.
+define pip
+@log=$(VENV)/pip.log; : >"$$log"; \
+	( while sleep 5 >/dev/null 2>&1; do \
+		echo "  … $$SECONDS s, $$(find $(VENV)/lib -maxdepth 3 -name '*.dist-info' | wc -l) packages in place:" \
+			"$$(tail -n 1 "$$log" | cut -c 1-80)"; done ) & \
+	trap "kill $$! 2>/dev/null" EXIT; \
+	PIP_PROGRESS_BAR=off $(BIN)/python -m pip --disable-pip-version-check $(1) >"$$log" 2>&1 || { cat "$$log" >&2; exit 1; }
+endef
+
 # The stamps below make the second run instant; each is older than what it was made from only when that changed.
 
 $(VENV)/.dev-installed: requirements/dev.txt $(VENV)/.base-installed
 	@echo "Installing the tools of requirements/dev.txt"
-	@$(PIP) install -r requirements/dev.txt
+	$(call pip,install -r requirements/dev.txt)
 	@touch $@
 
 $(VENV)/.base-installed: requirements/base.txt pyproject.toml $(VENV)/bin/python
 	@echo "Installing requirements/base.txt and millstream"
-	@$(PIP) install -r requirements/base.txt
-	@$(PIP) install --no-deps -e .
+	$(call pip,install -r requirements/base.txt)
+	$(call pip,install --no-deps -e .)
 	@touch $@
 
 $(VENV)/bin/python:

@@ -1,7 +1,8 @@
 """A hub's history of any size, written by set-based SQL: orders from placed to delivered over thirty days.
 
 Every order leaves five events, nine deliveries, nine tries with two calls each, nine rows in the audit trail and eight
-numbers it may be asked for by. One of fifty of the newest fifth never reached the ERP and waits, for one of 20 causes.
+numbers it may be asked for by. One of ten of the newest fifth never reached the ERP and waits, for one of 20 causes;
+two of these are customers in doubt.
 """
 
 import json
@@ -17,6 +18,8 @@ from sample_orders import one_order
 
 EVENTS_PER_ORDER = 5
 DAYS = 30
+STUCK_EVERY = 10
+CODES = ("customer.unknown", "customer.similar", *(f"cause.no_{n}" for n in range(2, 20)))
 
 FACTS = """
 create temporary table fact as
@@ -27,7 +30,7 @@ select n, k, type, placed_at + wait as at, stuck, (
     || '8' || lpad(to_hex(n), 15, '0'))::uuid as chain
 from (
     select n, $1::timestamptz - ($2 - n) * interval '{days} days' / $2 as placed_at,
-        n % 50 = 0 and n > $2 * 0.8 as stuck
+        n % {every} = 0 and n > $2 * 0.8 as stuck
     from generate_series(1, $2::integer) as n
 ) as orders, (values
     (0, 'order.placed', interval '0'), (1, 'order.confirmed', interval '2 seconds'),
@@ -51,10 +54,10 @@ from fact order by fact.at""",
 insert into delivery (event_id, subscriber, lane, priority, state, head, due_at, tries, attempts, fault_class,
     fault_code, fault_message, fingerprint, created_at, updated_at)
 select id, subscriber, subscriber || '/shop-1-' || lpad(n::text, 9, '0') || case when stuck then '' else '/' || k end,
-    50, case when stuck then (array['held', 'dead', 'retrying'])[1 + n / 50 % 3] else 'done' end, stuck, at, 1, 1,
-    case when stuck then 'Reject' end, case when stuck then 'cause.no_' || n / 50 % 20 end,
+    50, case when stuck then (array['held', 'dead', 'retrying'])[1 + n / {every} % 3] else 'done' end, stuck, at, 1, 1,
+    case when stuck then 'Reject' end, case when stuck then ({codes})[1 + n / {every} % 20] end,
     case when stuck then 'What is wrong with order ' || n end,
-    case when stuck then md5((n / 50 % 20)::text) end, at, at + interval '1 second'
+    case when stuck then md5((n / {every} % 20)::text) end, at, at + interval '1 second'
 from fact cross join lateral unnest(case k when 0 then array['erp'] else array['store', 'crm'] end) as subscriber
 order by fact.at""",
     "attempt": """
@@ -99,6 +102,11 @@ from delivery d order by d.id""",
 }
 
 
+def _filled(statement: str) -> str:
+    codes = "array[" + ", ".join(f"'{code}'" for code in CODES) + "]"
+    return statement.replace("{days}", str(DAYS)).replace("{every}", str(STUCK_EVERY)).replace("{codes}", codes)
+
+
 async def write_history(database: Database, *, events: int, now: datetime, interpret) -> dict[str, int]:
     """Fills an empty database; how many rows each table has."""
     raw = one_order()
@@ -128,11 +136,9 @@ async def write_history(database: Database, *, events: int, now: datetime, inter
         await connection.execute("set plan_cache_mode = force_custom_plan")
         count = events // EVENTS_PER_ORDER
         await connection.execute("drop table if exists fact")
-        await connection.execute(
-            FACTS.replace("{days}", str(DAYS)).replace("$1", f"'{now.isoformat()}'").replace("$2", str(count))
-        )
+        await connection.execute(_filled(FACTS).replace("$1", f"'{now.isoformat()}'").replace("$2", str(count)))
         await connection.execute("create index on fact (n, k); analyze fact")
         for name, statement in STEPS.items():
-            await connection.execute(statement, *texts.get(name, ()), timeout=1800)
+            await connection.execute(_filled(statement), *texts.get(name, ()), timeout=1800)
         await connection.execute("vacuum analyze", timeout=1800)
         return {name: await connection.fetchval(f"select count(*) from {name}") for name in STEPS}

@@ -19,13 +19,15 @@ from datetime import UTC, datetime
 from hashlib import md5
 from pathlib import Path
 from time import perf_counter
+from typing import get_args
 
 import httpx
 
-from lookup_history import EVENTS_PER_ORDER, write_history
+from lookup_history import CODES, EVENTS_PER_ORDER, STUCK_EVERY, write_history
 from millstream import operating
 from millstream.bootstrap import Runtime
 from millstream.domain.access import RIGHTS_OF, Identity, Role
+from millstream.ports.overview import FailureView
 from millstream.serving import web_app
 from millstream.store.database import SESSION, Database
 from millstream.store.embedded import EmbeddedPostgres
@@ -46,8 +48,14 @@ def lookups(orders: int, dice: random.Random) -> dict:
         return dice.randint(1, orders)
 
     def trouble() -> int:
-        first = int(orders * 0.8) // 50 + 1
-        return 50 * dice.randint(first, orders // 50)
+        first = int(orders * 0.8) // STUCK_EVERY + 1
+        return STUCK_EVERY * dice.randint(first, orders // STUCK_EVERY)
+
+    def cause() -> int:
+        return dice.randrange(len(CODES))
+
+    def fingerprint() -> str:
+        return md5(str(cause()).encode()).hexdigest()
 
     def search(make):
         return lambda: ("/api/orders", {"q": make()})
@@ -66,14 +74,19 @@ def lookups(orders: int, dice: random.Random) -> dict:
         "orders: newest": lambda: ("/api/orders", {"limit": 50}),
         "deliveries: newest": lambda: ("/api/deliveries", {"limit": 50}),
         "deliveries: held": lambda: ("/api/deliveries", {"state": "held"}),
-        "deliveries: one cause": lambda: (
-            "/api/deliveries", {"cause": md5(str(dice.randrange(20)).encode()).hexdigest()},
-        ),
-        "deliveries: one code": lambda: ("/api/deliveries", {"code": f"cause.no_{dice.randrange(20)}"}),
+        "deliveries: one cause": lambda: ("/api/deliveries", {"cause": fingerprint()}),
+        "deliveries: one code": lambda: ("/api/deliveries", {"code": CODES[cause()]}),
         "deliveries: of one order": lambda: ("/api/deliveries", {"order": f"shop-1-{n():09}"}),
         "deliveries: of one type": lambda: ("/api/deliveries", {"type": "order.shipped", "to": "crm"}),
         "deliveries: waiting": lambda: ("/api/deliveries", {"state": "waiting"}),
         "failures": lambda: ("/api/failures", {}),
+        **{f"failures: {view}": lambda view=view: ("/api/failures", {"view": view}) for view in get_args(FailureView)},
+        "failures: how much in each view": lambda: ("/api/failures/views", {}),
+        "failures: one cause": lambda: (f"/api/failures/{fingerprint()}", {}),
+        "reviews": lambda: ("/api/reviews", {}),
+        "reviews: one kind": lambda: ("/api/reviews", {"kind": CODES[dice.randrange(2)]}),
+        "bulk: newest": lambda: ("/api/bulk", {}),
+        "alerts": lambda: ("/api/alerts", {}),
         "today": lambda: ("/api/today", {}),
         "flow map": lambda: ("/api/routes", {}),
         "connections": lambda: ("/api/connections", {}),
@@ -83,6 +96,21 @@ def lookups(orders: int, dice: random.Random) -> dict:
         "audit: by people": lambda: ("/api/audit", {"people": "true", "action": "delivery.retry"}),
         "audit: rare action": lambda: ("/api/audit", {"action": "delivery.dead"}),
     }  # fmt: skip
+
+
+async def bulk_done(client: httpx.AsyncClient, runtime: Runtime) -> str:
+    """The id of a bulk action that was done: everything held for one cause is resolved."""
+    wanted = {"states": ["held"], "fingerprint": md5(b"5").hexdigest()}
+    wish = {"action": "resolve", "filter": wanted, "reason": "a test", "category": "test", "dry_run": False}
+    made = (await client.post("/api/bulk", json=wish)).raise_for_status().json()
+    found = f"/api/bulk/{made['bulk']['id']}"
+    (await client.post(f"{found}/start")).raise_for_status()
+    while await runtime.operating.bulk.run_batch():
+        pass
+    done = (await client.get(found)).json()
+    if done["state"] != "done" or not done["done"]:
+        raise SystemExit(f"the bulk action did nothing: {done}")
+    return found
 
 
 async def deep_page(client: httpx.AsyncClient, path: str, pages: int) -> str | None:
@@ -139,6 +167,9 @@ async def measure(url: str, *, events: int, repeats: int, planner: str) -> dict:
                 asked[f"{path.rpartition('/')[2]}: 10,000 rows back"] = lambda path=path, after=after: (
                     path, {"after": after},
                 )  # fmt: skip
+        bulk = await bulk_done(client, runtime)
+        asked["bulk: one"] = lambda: (bulk, {})
+        asked["bulk: its outcome"] = lambda: (f"{bulk}/outcome", {})
         found = {name: await measured(client, ask, repeats) for name, ask in asked.items()}
     await runtime.close()
     return {"rows": rows, "filled_s": round(filled_s, 1), "lookups": found}

@@ -1,6 +1,6 @@
 """Alerts put together from the settings: the rule book, by the same bounds that the settings have."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, get_args, get_origin
 
 import msgspec
@@ -10,10 +10,11 @@ from pydantic.fields import FieldInfo
 from millstream.engine.alerts.channels import AppriseChannels
 from millstream.engine.alerts.levels import MEANINGS, AlertPolicy, Slo
 from millstream.engine.alerts.rulebook import RuleBook, Verdict
+from millstream.engine.routes import Route
 from millstream.ports.alert_rules import Kind, Level, LevelValue
 from millstream.ports.notifier import Notifier
 from millstream.ports.world import Clock
-from millstream.settings import AlertsSection, Settings, SloSection
+from millstream.settings import AlertsSection, Settings, SettingsError, SloSection
 from millstream.store.alert_rules import PostgresAlertRules
 from millstream.store.database import Database
 from millstream.wire.outbound import OutboundGuard
@@ -47,6 +48,16 @@ def open_channels(settings: Settings) -> AppriseChannels:
     return AppriseChannels(guard=guard)
 
 
+def refuse_unknown_flows(settings: Settings, routes: Mapping[str, Sequence[Route]]) -> None:
+    """A flow that is mistyped would be judged by the level of all in silence. Raises SettingsError."""
+    known = {f"{event_type} to {route.subscriber}" for event_type, those in routes.items() for route in those}
+    for name in settings.slo.flows:
+        if name not in known:
+            raise SettingsError(
+                f'slo.flows names "{name[:80]}", and there is no such flow. There are: {", ".join(sorted(known))}.'
+            )
+
+
 def open_rule_book(settings: Settings, *, database: Database, clock: Clock) -> RuleBook:
     """The rule book of one process."""
     levels = [level_of(settings, name) for name in MEANINGS]
@@ -64,8 +75,10 @@ def open_rule_book(settings: Settings, *, database: Database, clock: Clock) -> R
 def in_settings(settings: Settings) -> tuple[Slo, AlertPolicy]:
     """The levels as the settings have them."""
     policy = settings.alerts.model_dump(exclude={"channels", "allow_private"})
+    slo = settings.slo.model_dump(exclude={"flows"})
+    flows = {name: level.model_dump(exclude_none=True) for name, level in settings.slo.flows.items()}
     return (
-        Slo(**settings.slo.model_dump()),
+        Slo(**slo, flows=flows),
         AlertPolicy(**{**policy, "escalate_to": policy["escalate_to"] or ()}),
     )
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from importlib import import_module
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from pydantic import ValidationError
 
-from millstream.alerting import in_settings, open_channels, open_rule_book
+from millstream.alerting import in_settings, open_channels, open_rule_book, refuse_unknown_flows
 from millstream.credentials import Credentials
 from millstream.domain.errors import Failure, Retry
 from millstream.domain.values import Money
@@ -34,7 +34,7 @@ from millstream.flows import ROUTES
 from millstream.flows.drift import DriftCheck
 from millstream.flows.erp_changes import facts_of_changes
 from millstream.flows.hub import Hub, Policy
-from millstream.flows.intake import facts_of_page
+from millstream.flows.intake import facts_of_page, feed_of
 from millstream.flows.order_to_erp import WAIVABLE
 from millstream.operating import Operating
 from millstream.ports.connector import Connector
@@ -211,6 +211,7 @@ class Runtime:
         )
 
     def _watch(self) -> Watch:
+        refuse_unknown_flows(self.settings, ROUTES)
         slo, policy = in_settings(self.settings)
         announces = any(
             door.get("kind") in {"io_events", "mageos"} and door.get("store") == self.hub.store.name
@@ -229,6 +230,7 @@ class Runtime:
             worth=self._worth,
             announcing_store=self.hub.store.name if announces else None,
             drift=PostgresDrift(self.database) if self.settings.poll.drift_every_s else None,
+            public_url=self.settings.access.public_url,
         )
 
     def _comparer(self) -> Poller:
@@ -254,7 +256,7 @@ class Runtime:
     def _tasks(self) -> tuple[PollTask, ...]:
         poll = self.settings.poll
         return (
-            PollTask(name=f"{self.hub.store.name}.orders", every_s=poll.store_every_s, ask=self.ask_store),
+            PollTask(name=feed_of(self.hub.store.name), every_s=poll.store_every_s, ask=self.ask_store),
             PollTask(name=f"{self.hub.erp.name}.changes", every_s=poll.erp_every_s, ask=self.ask_erp),
         )
 
@@ -350,27 +352,27 @@ def _spans(settings: Settings, world: World) -> "list[SpanTap]":
 
 
 class OpenDatabase(msgspec.Struct, frozen=True, kw_only=True):
-    """A database and what to call when done."""
+    """A database, and the embedded server behind it if it is ours to keep."""
 
     database: Database
-    stop: Callable[[], None]
+    embedded: EmbeddedPostgres | None
+
+    def stop(self) -> None:
+        """To be called when done. An external database is not ours to stop."""
+        if self.embedded is not None:
+            self.embedded.stop()
 
 
 async def open_database(settings: Settings, *, migrate: bool = True) -> OpenDatabase:
     """The external PostgreSQL the settings name, or the embedded one; migrated, unless that is not wanted yet."""
     async with AsyncExitStack() as undo:
-        url, stop = settings.database_url, _nothing
+        url, embedded = settings.database_url, None
         if url is None:
             embedded = EmbeddedPostgres(settings.data_dir / "postgres")
             url = await asyncio.to_thread(embedded.start)
-            stop = embedded.stop
-            undo.callback(stop)
+            undo.callback(embedded.stop)
         database = Database(url)
         if migrate:
             await database.migrate()
         undo.pop_all()
-        return OpenDatabase(database=database, stop=stop)
-
-
-def _nothing() -> None:
-    """An external database is not ours to stop."""
+        return OpenDatabase(database=database, embedded=embedded)

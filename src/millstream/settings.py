@@ -125,6 +125,14 @@ class OpenIdSection(Section):
         return self
 
 
+class FlowSection(Section):
+    """How much of one flow may fail; what is left out is as for all flows."""
+
+    percent: float | None = Field(default=None, gt=0, le=100)
+    window_s: float | None = Field(default=None, ge=30, le=LONG_S)
+    min: int | None = Field(default=None, ge=1)
+
+
 class SloSection(Section):
     """What is expected of the hub; an alert says which of it is missed."""
 
@@ -142,6 +150,7 @@ class SloSection(Section):
     promise_shipments_min: int = Field(default=20, ge=1)
     drift_percent: float = Field(default=1.0, gt=0, le=100)
     drift_orders_min: int = Field(default=1, ge=1)
+    flows: dict[str, FlowSection] = {}
 
 
 class AlertsSection(Section):
@@ -150,8 +159,9 @@ class AlertsSection(Section):
     every_s: float = Field(default=15.0, ge=1, le=30)
     worker_silent_s: float = Field(default=30.0, ge=10, le=LONG_S)
     connection_down_s: float = Field(default=60.0, ge=0, le=LONG_S)
-    canary_s: float = Field(default=900.0, ge=120, le=LONG_S)
+    canary_s: float = Field(default=86_400.0, ge=120, le=LONG_S)
     canary_orders_min: int = Field(default=3, ge=1, le=20)
+    canary_percent: float = Field(default=80.0, gt=0, le=100)
     backlog_depth: int = Field(default=1000, ge=1)
     resolve_after_s: float = Field(default=60.0, ge=0, le=LONG_S)
     escalate_after_s: float = Field(default=1800.0, gt=0, le=LONG_S)

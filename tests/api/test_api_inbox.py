@@ -55,8 +55,8 @@ class TestViews:
         assert await counts(desk) == {
             "all": 0, "mine": 0, "unassigned": 0, "at_risk": 0, "snoozed": 1, "resolved": 1,
         }  # fmt: skip
-        (closed,) = await in_view(desk, "resolved")
-        assert (closed["closed"], closed["held"], closed["code"]) == (1, 0, "price.stale")
+        (resolved,) = await in_view(desk, "resolved")
+        assert (resolved["resolved"], resolved["held"], resolved["code"]) == (1, 0, "price.stale")
         desk.house.world.clock.advance(31 * 86_400)
         assert await in_view(desk, "resolved") == []
         assert (await counts(desk))["resolved"] == 0
@@ -70,8 +70,8 @@ class TestViews:
         assert cause["explained"]["who"] == "the order desk"
         await desk.post(f"/deliveries/{held['id']}/resolve", {"category": "test", **REASON})
         assert_problem(await desk.ask("GET", path), 404, "cause.unknown")
-        closed = await desk.get(path, closed=True)
-        assert (closed["closed"], closed["held"], closed["orders"]) == (1, 0, 1)
+        resolved = await desk.get(path, resolved=True)
+        assert (resolved["resolved"], resolved["held"], resolved["orders"]) == (1, 0, 1)
         assert_problem(await desk.ask("GET", "/failures/000000000000"), 404, "cause.unknown")
 
     async def test_a_view_that_does_not_exist_is_refused(self, desk):

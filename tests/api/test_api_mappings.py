@@ -44,7 +44,7 @@ async def test_every_connection_says_what_may_be_laid_over_it(desk):
     assert places == {("shop", "inbound"), ("shop", "outbound"), ("crm", "outbound")}
     assert {one["version"] for one in items} == {0}
     crm = await desk.get(CRM)
-    assert [target["name"] for target in crm["targets"]] == ["order", "line", "account"]
+    assert [target["name"] for target in crm["targets"]] == ["order", "line", "account", "event"]
     assert "Hub_Order_Id__c" in crm["targets"][0]["owned"]
 
 

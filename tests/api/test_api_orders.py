@@ -7,7 +7,9 @@ from test_problems import assert_problem
 
 from fakes.operating_desk import operator
 from millstream.domain import events
+from millstream.domain.errors import Retry
 from millstream.flows.order_timeline import LANES
+from millstream.store import lookup
 
 
 @pytest.fixture
@@ -124,6 +126,71 @@ async def test_an_order_stands_where_the_list_says_it_stands(desk):
     assert {hit["state"] for hit in hits} == {"shipped", "cancelled", "confirmed", "review"}
     for hit in hits:
         assert (await desk.get(f"/orders/{hit['order_key']}"))["state"] == hit["state"]
+
+
+async def every_page(desk, state, limit):
+    seen, sizes, after = [], [], None
+    while True:
+        page = await desk.get("/orders", state=state, limit=limit, **({"after": after} if after else {}))
+        assert {hit["state"] for hit in page["items"]} <= {state}
+        seen += [hit["order_key"] for hit in page["items"]]
+        sizes.append(len(page["items"]))
+        if (after := page["next"]) is None:
+            return seen, sizes
+
+
+async def test_orders_of_one_state_come_page_by_page_the_newest_first(desk):
+    for _ in range(5):
+        await desk.house.place()
+    await desk.house.settle_down()
+    keys = list(desk.house.erp.orders)
+    for key in keys[:2]:
+        await ship(desk, key)
+    held = [(await desk.held())["subject"] for _ in range(3)]
+    desk.house.world.clock.advance(10 * 86400)  # however old
+    newest = [hit["order_key"] for hit in (await desk.get("/orders"))["items"]]
+    for state, those in (("confirmed", keys[2:]), ("shipped", keys[:2]), ("review", held), ("packed", [])):
+        for limit in (2, 50):
+            seen, _ = await every_page(desk, state, limit)
+            assert seen == [key for key in newest if key in those], (state, limit)
+
+
+async def test_what_waits_is_retried_or_was_resolved_is_found_by_its_state_too(desk):
+    async def nobody(order, *, customer_id, key):
+        raise Retry("connection.refused", "nobody answers", after_s=7200, counts=False)
+
+    works, desk.house.erp.place_order = desk.house.erp.place_order, nobody
+    await desk.house.place()
+    await desk.house.settle_down()
+    (retried,) = (await desk.get("/orders", state="retrying"))["items"]
+    desk.house.erp.place_order = works
+    await desk.house.place()
+    desk.house.world.clock.advance(10)
+    await desk.house.hub.poller.poll_all()
+    (waits,) = (await desk.get("/orders", state="placed"))["items"]
+    assert retried["order_key"] != waits["order_key"]
+    held = await desk.held()
+    await desk.post(f"/deliveries/{held['id']}/discard", {"reason": "test"})
+    assert [hit["order_key"] for hit in (await desk.get("/orders", state="discarded"))["items"]] == [held["subject"]]
+    in_review = [hit["order_key"] for hit in (await desk.get("/orders", state="review"))["items"]]
+    assert held["subject"] not in in_review
+
+
+async def test_a_page_of_a_state_looks_at_so_many_orders_and_says_where_to_go_on(desk, monkeypatch):
+    monkeypatch.setattr(lookup, "LOOKED_AT_MAX", 2)
+    for _ in range(5):
+        await desk.house.place()
+    await desk.house.settle_down()
+    oldest = next(iter(desk.house.erp.orders))
+    await ship(desk, oldest)
+    assert await every_page(desk, "shipped", 50) == ([oldest], [0, 0, 1])
+    seen, sizes = await every_page(desk, "confirmed", 50)
+    assert (len(seen), sizes) == (4, [2, 2, 0])
+
+
+@pytest.mark.parametrize("query", [{"state": "lost"}, {"state": "review", "q": "1"}, {"state": "review", "after": "x"}])
+async def test_a_state_that_is_none_or_comes_with_a_number_is_refused(desk, query):
+    assert_problem(await desk.ask("GET", "/orders", **query), 422, "request.invalid")
 
 
 async def test_the_story_tells_who_bought_and_every_try_with_its_calls(desk):

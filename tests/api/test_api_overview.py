@@ -26,7 +26,7 @@ async def test_today_counts_orders_by_state_and_age_and_what_is_at_risk(desk):
         ("confirmed", "under_1h"): 2, ("review", "under_1h"): 1,
     }  # fmt: skip
     assert (today["at_risk"], today["at_risk_unknown"]) == ([], 1)
-    assert today["reviews"] == {"held": 1, "dead": 0, "unassigned": 1, "snoozed": 0}
+    assert today["reviews"] == {"held": 1, "customers": 0, "dead": 0, "unassigned": 1, "snoozed": 0}
     await desk.house.hub.operating.filing.file_waiting_orders()
     money = (await desk.get(f"/orders/{held['subject']}"))["money"]
     today = await desk.get("/today")
@@ -56,6 +56,25 @@ async def test_the_window_is_a_window(desk):
     desk.house.world.clock.advance(3 * 3600)
     assert (await desk.get("/today", hours=2))["standings"] == []
     assert [one["age"] for one in (await desk.get("/today", hours=4))["standings"]] == ["under_4h"]
+
+
+async def test_an_order_that_is_stuck_stands_there_however_long_ago_it_came_in(desk):
+    await desk.house.place()
+    await desk.house.settle_down()
+    await desk.held()
+    desk.house.world.clock.advance(10 * 86400)
+    today = await desk.get("/today", hours=2)
+    assert today["standings"] == [{"state": "review", "age": "older", "orders": 1}]
+    assert sum(tick["placed"] for tick in today["ticks"]) == 0
+
+
+async def test_customers_in_doubt_are_counted_as_the_reviews_list_them(desk):
+    await desk.house.place(guest={"email": "nobody@knows.example", "firstname": "No", "lastname": "Body"})
+    await desk.house.settle_down()
+    await desk.held()
+    reviews = (await desk.get("/reviews"))["items"]
+    today = await desk.get("/today")
+    assert (today["reviews"]["held"], today["reviews"]["customers"], len(reviews)) == (2, 1, 1)
 
 
 async def test_failures_are_grouped_by_cause_with_money_and_a_trend(desk):

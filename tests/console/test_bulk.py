@@ -89,7 +89,7 @@ def test_chosen_deliveries_are_resolved_and_the_others_are_not(town, person, gho
     assert delivery(town, ghosts[0]["id"])["delivery"]["resolution"] == "loss_accepted"
     page.goto(f"{town.url}/console/inbox?view=resolved")
     page.get_by_role("row").filter(has_text="sku.unknown").get_by_role("link").click()
-    page.wait_for_url("**/inbox/cause/*?closed=1")
+    page.wait_for_url("**/inbox/cause/*?resolved=1")
     page.get_by_role("link", name=ghosts[0]["subject"]).wait_for()
     assert page.get_by_role("link", name=ghosts[2]["subject"]).count() == 0
 

@@ -54,7 +54,8 @@ def test_the_figures_are_those_of_the_api(town, person):
     page = person().open("/")
     told = today(town, hours=24, tick_s=1800)
     figure(page, "Held for review").get_by_text(str(told["reviews"]["held"]), exact=True).wait_for()
-    assert figure(page, "Orders came in").inner_text() == str(sum(each["orders"] for each in told["standings"]))
+    assert figure(page, "Orders came in").inner_text() == str(sum(each["placed"] for each in told["ticks"]))
+    assert figure(page, "Customers in doubt").inner_text() == str(told["reviews"]["customers"])
     assert figure(page, "Given up").inner_text() == str(told["reviews"]["dead"])
     assert figure(page, "Unassigned").inner_text() == str(told["reviews"]["unassigned"])
     assert figure(page, "Snoozed").inner_text() == str(told["reviews"]["snoozed"])
@@ -69,11 +70,23 @@ def test_the_figures_are_those_of_the_api(town, person):
         assert cells.last.inner_text() == str(count), state
 
 
-def test_counts_lead_to_the_inbox_and_to_the_orders(town, person):
-    held(town)
+def test_counts_lead_to_the_inbox_to_the_reviews_and_to_the_orders_in_that_state(town, person):
+    order = held(town)
+    town.until_state(town.place()["increment_id"], "confirmed")
     page = person().open("/")
     row = card(page, "Orders by state and age").get_by_role("row", name=re.compile("review"))
-    assert row.get_by_role("link").first.get_attribute("href") == "/console/inbox?view=at_risk"
+    row.get_by_role("link").last.click()
+    page.wait_for_url("**/console/orders?state=review")
+    orders = page.get_by_role("region", name="Orders in the state review, the newest first")
+    orders.get_by_role("link", name=order["number"], exact=True).wait_for()
+    states = {hit["state"] for hit in town.api.get("/api/orders", params={"state": "review"}).json()["items"]}
+    assert states == {"review"}
+    assert orders.get_by_role("row").filter(has_text="confirmed").count() == 0
+    assert page.get_by_title("millstream orders list --state review").count() == 1
+    page.goto(f"{town.url}/console/")
+    figure(page, "Customers in doubt").click()
+    page.wait_for_url("**/console/reviews")
+    page.goto(f"{town.url}/console/")
     figure(page, "Unassigned").click()
     page.wait_for_url("**/console/inbox?view=unassigned")
 

@@ -57,7 +57,7 @@ def choose(page, label, option) -> None:
 
 
 def clear(town) -> None:
-    """Nothing fails any more: whatever is stuck is closed, so that each module begins and ends with an empty inbox."""
+    """Nothing fails any more: whatever is stuck is resolved, so each module begins and ends with an empty inbox."""
     while rows := town.api.get("/api/deliveries", params={"state": ["held", "dead", "retrying"]}).json()["items"]:
         for row in rows:
             answer = town.api.post(f"/api/deliveries/{row['id']}/discard", json={"reason": "the test is over"})

@@ -1,9 +1,12 @@
 """The connector and the sandbox store, which share no code, over every way to authenticate."""
 
 import asyncio
+import inspect
 import json
+import re
 from datetime import date
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -56,8 +59,17 @@ class House:
         self.transport = AsgiTransport(shop=self.app)
         settings = {"base_url": "http://shop", "since": date(2026, 11, 1), "sources": {"EAST": "wh_east"}}
         self.tap = RecordingTap()
-        kit = WireKit(transport=self.transport, world=self.world, tap=self.tap)
-        self.port = SPEC.open("shop", SPEC.settings(**settings | credentials | changes), kit)
+        self.settings = SPEC.settings(**settings | credentials | changes)
+        self.port = self.connect(self.transport)
+
+    def connect(self, transport):
+        return SPEC.open("shop", self.settings, WireKit(transport=transport, world=self.world, tap=self.tap))
+
+    def overhear(self):
+        """From now on the connection is listened to."""
+        wire = Overheard(self.transport)
+        self.port = self.connect(wire)
+        return wire
 
     async def sim(self, method, path, body=None):
         content = None if body is None else json.dumps(body).encode()
@@ -164,6 +176,81 @@ async def test_trap_17_shipments_are_made_by_the_call_that_moves_order_and_stock
     assert house.app.shop.order(int(order.store_order_id))["items"][0]["qty_shipped"] == 1
     posts = [call["operation"] for call in house.tap.named("call.ended") if call["key"]]
     assert posts == ["order.ship"]
+
+
+class Overheard:
+    """The transport between connector and store, and every call that went over it."""
+
+    def __init__(self, transport):
+        self.transport = transport
+        self.calls = []
+
+    async def send(self, request):
+        self.calls.append((request.method, urlsplit(request.url).path))
+        return await self.transport.send(request)
+
+
+def deeds_of(port):
+    """The names of everything a store connection can be asked to do over the wire."""
+    return {name for name in dir(port) if not name.startswith("_") and inspect.iscoroutinefunction(getattr(port, name))}
+
+
+WRITES = {
+    ("POST", "orders"),
+    ("POST", "orders/:id/comments"),
+    ("POST", "order/:id/ship"),
+    ("POST", "shipment/track"),
+    ("POST", "orders/:id/hold"),
+    ("POST", "orders/:id/unhold"),
+    ("POST", "orders/:id/cancel"),
+}
+
+
+@pytest.mark.parametrize(
+    ("way", "attribute"), [("bearer", ""), ("ims in the cloud", "expected_ship_date")], ids=["bearer", "cloud"]
+)
+async def test_trap_19_20_21_27_29_nothing_but_orders_and_shipments_is_written_and_nothing_by_bulk_or_graphql(
+    way, attribute
+):
+    """No stock (19), no price (20), no product in some store view (21), no bulk (27), no cached query (29)."""
+    house = House(way, promise_attribute=attribute)
+    order, other = await house.place(("PUMP-KIT", 2), ("SERVICE-1", 1)), await house.place(("PUMP-100", 1))
+    wire = house.overhear()
+    port, number, key = house.port, order.store_order_id, f"{KEY}/x"
+    parts = shipment(order, {line.id: line.quantity.amount for line in order.lines if not line.is_virtual}, "A")
+    more = msgspec.structs.replace(parts, parcels=(*parts.parcels, *shipment(order, tracking="B").parcels))
+    done = [
+        await port.check() and "check",
+        await port.changed_orders(None) and "changed_orders",
+        await port.read_order(number) and "read_order",
+        await port.acknowledge(number, order.number, erp_number="SO-1", status="pending", key=key) or "acknowledge",
+        await port.promise(number, order.number, ship_date=date(2026, 12, 4), key=key) or "promise",
+        await port.tell_customer(number, "Soon", notify=True, key=key, again=True) or "tell_customer",
+        await port.hold(number, key=key) or "hold",
+        await port.unhold(number, key=key) or "unhold",
+        await port.ship(order, parts, notify=True, key=key, again=False) and "ship",
+        await port.ship(order, more, notify=True, key=key, again=True) and "ship",
+        await port.cancel(other.store_order_id, key=key) or "cancel",
+    ]
+    assert set(done) == deeds_of(port)
+    root = "/tenant-1/V1/" if way == "ims in the cloud" else "/rest/default/V1/"
+    calls = [(method, path) for method, path in wire.calls if not path.startswith("/ims/")]
+    assert [path for _, path in calls if not path.startswith(root)] == []
+    assert {method for method, _ in calls} == {"GET", "POST"}
+    written = {(method, re.sub(r"\d+", ":id", path.removeprefix(root))) for method, path in calls if method != "GET"}
+    assert written == WRITES
+
+
+async def test_trap_15_the_first_shipment_gives_the_order_the_stores_own_status_and_it_is_left_so():
+    house = House(statuses={"confirmed": "in_production"})
+    order = await house.place(("PUMP-100", 2))
+    number = order.store_order_id
+    await house.port.acknowledge(number, order.number, erp_number="SO-1", status="confirmed", key=KEY)
+    assert house.app.shop.order(int(number))["status"] == "in_production"
+    wire = house.overhear()
+    await house.port.ship(order, shipment(order, {order.lines[0].id: 1}), notify=False, key=KEY, again=False)
+    assert house.app.shop.order(int(number))["status"] == "processing"
+    assert [path for method, path in wire.calls if method == "POST"] == [f"/rest/default/V1/order/{number}/ship"]
 
 
 async def test_three_workers_with_one_shipment_make_one():

@@ -20,8 +20,7 @@ from fakes.world import ManualWorld
 from millstream.connectors.adobe_commerce import SPEC as ADOBE
 from millstream.connectors.sap_s4hana import SPEC as SAP
 from millstream.connectors.tryton import overlay as tryton
-from millstream.connectors.tryton.mapping import Item, Parties, sale_lines, sale_values
-from millstream.connectors.tryton.masters import Masters
+from millstream.connectors.tryton.mapping import Item, Masters, Parties, sale_lines, sale_values
 from millstream.domain.errors import Reject
 from millstream.ports.overlay import Sample
 from millstream.wire.kit import WireKit

@@ -135,6 +135,66 @@ async def test_a_lost_answer_after_creating_a_customer_leaves_one_account(org):
     assert [row["Id"] for row in await org.records("Account") if row["Name"] == "Neu GmbH"] == [crm_id]
 
 
+async def duplicate_rule(org, action):
+    rule = {"sobject": "Account", "fields": ["Name"], "action": action, "name": "Same_Name"}
+    await org.sim("POST", "duplicate_rules", {"rules": [rule]})
+
+
+TWIN = customer(email="new@neu.example", name="Nora Neu", company="ACME Water GmbH")
+
+
+async def test_an_alert_of_a_duplicate_rule_holds_the_new_customer_and_names_who_is_there(org):
+    await duplicate_rule(org, "alert")
+    [acme] = [row for row in await org.records("Account") if row["Name"] == "Acme Water GmbH"]
+
+    with pytest.raises(Reject, match=f"Same_Name.*Account Acme Water GmbH .{acme['Id']}") as refusal:
+        await org.crm.create_customer(TWIN, hub_id=HUB_ID, key="c")
+
+    assert refusal.value.code == "customer.similar"
+    assert "new@neu.example" not in refusal.value.message
+    assert len(await org.records("Account")) == 10
+
+
+async def test_an_alert_is_passed_where_the_settings_or_a_person_say_so(org):
+    await duplicate_rule(org, "alert")
+    lenient = org.connect(duplicate_alerts="allow")
+
+    by_setting = await lenient.create_customer(TWIN, hub_id=HUB_ID, key="c")
+    by_a_person = await org.crm.create_customer(TWIN, hub_id="another-hub-id", key="d", decided=True)
+
+    made = {row["Id"] for row in await org.records("Account") if row["Name"] == "ACME Water GmbH"}
+    assert made == {by_setting, by_a_person}
+
+
+async def test_a_rule_that_blocks_is_passed_by_nobody_and_says_whom_it_found(org):
+    await duplicate_rule(org, "block")
+
+    with pytest.raises(Reject, match="Account Acme Water GmbH") as asked:
+        await org.connect(duplicate_alerts="allow").create_customer(TWIN, hub_id=HUB_ID, key="c")
+    with pytest.raises(Reject, match="Account Acme Water GmbH") as decided:
+        await org.crm.create_customer(TWIN, hub_id=HUB_ID, key="c", decided=True)
+
+    assert (asked.value.code, decided.value.code) == ("customer.similar", "crm.duplicates_detected")
+    assert len(await org.records("Account")) == 10
+
+
+async def test_what_an_earlier_try_made_is_no_duplicate_of_itself(org):
+    await duplicate_rule(org, "alert")
+    new = customer(email="new@neu.example", company="Neu GmbH")
+    first = await org.crm.create_customer(new, hub_id=HUB_ID, key="c")
+
+    assert await org.crm.create_customer(new, hub_id=HUB_ID, key="c") == first
+
+
+async def test_the_rules_of_duplicates_do_not_hinder_what_is_written_on_a_record_that_is_there(org):
+    await org.sim("POST", "seed", {"accounts": [{"Name": "Acme Water GmbH"}]})
+    await duplicate_rule(org, "block")
+
+    crm_id = await org.adopted()
+
+    assert [row["Id"] for row in await org.records("Account") if row["Hub_Customer_Id__c"] == HUB_ID] == [crm_id]
+
+
 async def test_a_guest_without_a_name_becomes_an_account_named_by_the_email(org):
     crm_id = await org.crm.create_customer(customer(email="q@x.example", name=""), hub_id=HUB_ID, key="c")
 

@@ -136,16 +136,94 @@ async def test_an_unknown_product_is_told_in_the_description_and_the_order_stays
     ]
 
 
-async def test_a_draft_is_completed_and_activated_once_the_product_exists(org):
-    odd = purchase(line(1), line(2, "LATE-1", quantity="1", unit_price="7.50"))
-    await org.crm.record_purchase(odd, key="k")
-    await org.sim("POST", "seed", {"products": [{"code": "LATE-1", "price": "7.50"}]})
-    org.world.clock.advance(61)
+async def draft(org, *lines):
+    """A purchase that waits for the product LATE-1."""
+    odd = purchase(*lines, line(9, "LATE-1", quantity="1", unit_price="7.50"))
+    assert await org.crm.record_purchase(odd, key="k") is False
+    return odd
 
-    await org.crm.record_purchase(odd, key="k")
+
+async def late_product(org):
+    await org.sim("POST", "seed", {"products": [{"code": "LATE-1", "price": "7.50"}]})
+
+
+async def test_a_draft_is_completed_and_activated_as_soon_as_the_product_exists(org):
+    odd = await draft(org, line(1))
+    with pytest.raises(Reject, match="LATE-1") as refusal:
+        await org.crm.complete_purchase(odd, key="c")
+    await late_product(org)
+
+    await org.crm.complete_purchase(odd, key="c")  # at once: that it was unknown is not remembered against it
+    await org.crm.complete_purchase(odd, key="c")
+
+    assert refusal.value.code == "purchase.incomplete"
+    [order] = await org.records("Order")
+    assert (order["Status"], order["Description"]) == ("Activated", None)
+    assert [row["Quantity"] for row in await org.records("OrderItem")] == [Decimal(2), Decimal(1)]
+
+
+async def test_while_a_product_is_missing_completing_writes_nothing(org):
+    odd = await draft(org, line(1))
+    before = await org.records("Order")
+    org.transport.requests.clear()
+
+    with pytest.raises(Reject):
+        await org.crm.complete_purchase(odd, key="c")
+
+    assert await org.records("Order") == before
+    assert [request.method for request in org.transport.requests] == ["GET"]
+
+
+async def test_a_draft_without_any_product_gets_its_price_book_when_it_is_completed(org):
+    odd = await draft(org)
+    await late_product(org)
+
+    await org.crm.complete_purchase(odd, key="c")
 
     assert [row["Status"] for row in await org.records("Order")] == ["Activated"]
+
+
+async def test_completing_leaves_the_account_and_what_people_wrote_on_the_order_alone(org):
+    odd = await draft(org, line(1))
+    await late_product(org)
+    [order] = await org.records("Order")
+    crm_id = order["AccountId"]
+    await org.write("Order", order["Id"], {"Description": f"{order['Description']}\nCall before delivery"})
+    await org.write("Account", crm_id, {"Lifetime_Value__c": "99999.00"})  # a later purchase
+
+    await org.crm.complete_purchase(odd, key="c")
+
+    assert [row["Description"] for row in await org.records("Order")] == ["Call before delivery"]
+    [account] = [row for row in await org.records("Account") if row["Id"] == crm_id]
+    assert account["Lifetime_Value__c"] == Decimal("99999.00")
+
+
+async def test_a_draft_that_a_person_activated_incomplete_stays_in_review_until_it_is_one_again(org):
+    odd = await draft(org, line(1))
+    await late_product(org)
+    [order] = await org.records("Order")
+    await org.write("Order", order["Id"], {"Status": "Activated"})
+
+    with pytest.raises(Reject, match="back to draft") as refusal:
+        await org.crm.complete_purchase(odd, key="c")
+    await org.write("Order", order["Id"], {"Status": "Draft"})
+    await org.crm.complete_purchase(odd, key="c")
+
+    assert refusal.value.code == "purchase.incomplete"
     assert len(await org.records("OrderItem")) == 2
+
+
+async def test_a_draft_that_was_deleted_is_not_made_anew(org):
+    odd = await draft(org, line(1))
+    await late_product(org)
+    [order] = await org.records("Order")
+    await org.write("Order", order["Id"], None, method="DELETE")
+
+    with pytest.raises(Reject, match="recycle bin") as refusal:
+        await org.crm.complete_purchase(odd, key="c")
+
+    assert refusal.value.code == "crm.deleted"
+    assert await org.records("Order") == []
 
 
 async def test_unknown_products_hold_the_purchase_where_the_settings_say_so(org):
@@ -156,12 +234,14 @@ async def test_unknown_products_hold_the_purchase_where_the_settings_say_so(org)
 
     assert refusal.value.code == "purchase.product_unknown"
     assert await org.records("Order") == []
+    await org.sim("POST", "seed", {"products": [{"code": "NO-SUCH", "price": "1.00"}]})
+    assert await crm.record_purchase(purchase(line(1, "NO-SUCH")), key="k")  # a retry at once finds what was added
 
 
 async def test_without_a_price_book_the_order_is_kept_with_all_lines_described(org):
     crm = org.connect(pricebook="none")
 
-    await crm.record_purchase(purchase(), key="k")
+    assert await crm.record_purchase(purchase(), key="k")  # nothing is missing: so it was decided
 
     [order] = await org.records("Order")
     assert order["Status"] == "Draft"
@@ -249,7 +329,7 @@ async def test_the_hourly_limit_of_events_waits_without_pausing_the_other_calls(
     with pytest.raises(Retry) as limit:
         await org.crm.announce_purchase(purchase(), event_id="evt-1", key="k")
 
-    assert (limit.value.code, limit.value.after_s) == ("crm.event_limit", 300.0)
+    assert (limit.value.code, limit.value.after_s, limit.value.counts) == ("crm.event_limit", 300.0, False)
     assert (await org.crm.find_customer(customer())).name == "Acme Water GmbH"
 
 

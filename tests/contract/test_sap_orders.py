@@ -54,6 +54,7 @@ async def test_an_order_is_reserved_dated_and_released_for_delivery(s4):
     assert (valve.reserved.amount, valve.ship_date, valve.reason) == (3, date(2026, 11, 24), "in stock")
     assert (pump.work_orders, pump.ship_date, pump.reserved) == (("1000001",), date(2026, 12, 4), None)
     assert (service.ship_date, service.reason) == (None, "service, nothing ships")
+    assert [line.ships for line in answer.lines] == [True, True, False]
     assert answer.ship_date == date(2026, 12, 4)
     order = await only_order(s4)
     assert order["DeliveryBlockReason"] == ""

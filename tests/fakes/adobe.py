@@ -140,5 +140,8 @@ def _groups(query):
 
 def _filter(field, condition, wanted):
     kind = int if field.endswith("_id") else str
+    if condition == "in":
+        among = {kind(one) for one in wanted.split(",")}
+        return lambda order: kind(order[field]) in among
     compare = {"gt": operator.gt, "gteq": operator.ge, "eq": operator.eq}[condition]
     return lambda order: compare(kind(order[field]), kind(wanted))

@@ -46,10 +46,10 @@ DOORS = {
 class Edge:
     """The app, what it was given, and what came out."""
 
-    def __init__(self, *, doors=DOORS, routers=(), tap=None, **limits) -> None:
-        self.inbox = MemoryInbox()
+    def __init__(self, *, doors=DOORS, routers=(), tap=None, inbox=None, clock=None, **limits) -> None:
+        self.inbox = inbox or MemoryInbox()
         self.tap = tap or RecordingTap()
-        self.clock = ManualClock()
+        self.clock = clock or ManualClock()
         self.refusals = Refusals()
         self.keys = dict(VECTOR["public_keys"])
         self.keys_asked: list[str] = []

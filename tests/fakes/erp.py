@@ -6,7 +6,7 @@ from decimal import Decimal
 from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
 from millstream.domain.errors import Reject
 from millstream.domain.fulfilment import Parcel, Shipment, ShipmentLine
-from millstream.domain.values import Money
+from millstream.domain.values import Money, Quantity
 from millstream.ports.erp import ErpChangePage, ErpItem, ErpOrderChange
 
 PRICES = {
@@ -135,30 +135,37 @@ class FakeErp:
 
     # what the plant and the warehouse do
 
-    def ship(self, order_key, tracking="1Z999") -> None:
+    def ship(self, order_key, tracking="1Z999", quantities=None, on=date(2026, 11, 24)) -> None:
+        """All of it, or so much of each SKU."""
         row = self.orders[order_key]
         order = row["order"]
+        serial = row["sent"] = row.get("sent", 0) + 1
+        suffix = "" if serial == 1 else f"-{serial}"
         for state in ("packed", "shipped"):
             shipment = Shipment(
-                erp_id=f"{row['number']}-1",
-                number=f"SH-{row['number']}",
+                erp_id=f"{row['number']}-{serial}",
+                number=f"SH-{row['number']}{suffix}",
                 order_key=order_key,
                 state=state,
                 warehouse="EAST",
                 lines=tuple(
-                    ShipmentLine(line_id=line.id, sku=line.sku, quantity=line.quantity)
+                    ShipmentLine(
+                        line_id=line.id,
+                        sku=line.sku,
+                        quantity=line.quantity if quantities is None else Quantity(Decimal(quantities[line.sku])),
+                    )
                     for line in order.lines
-                    if not line.is_virtual
+                    if not line.is_virtual and (quantities is None or line.sku in quantities)
                 ),
                 parcels=(Parcel(tracking_number=tracking, carrier_code="ups", carrier_title="UPS"),),
-                shipped_on=date(2026, 11, 24) if state == "shipped" else None,
+                shipped_on=on if state == "shipped" else None,
             )
             self.log.append(
                 ErpOrderChange(
                     order_key=order_key,
                     kind=state,
-                    change_id=f"shipment/{row['number']}/{state}",
-                    occurred_at=datetime(2026, 11, 24, 10, tzinfo=UTC),
+                    change_id=f"shipment/{row['number']}{suffix}/{state}",
+                    occurred_at=datetime(on.year, on.month, on.day, 10, tzinfo=UTC),
                     shipment=shipment,
                 )
             )
@@ -171,7 +178,7 @@ class FakeErp:
             ErpOrderChange(
                 order_key=order_key,
                 kind="schedule",
-                change_id=f"schedule/{row['number']}/{row['delay_days']}",
+                change_id=f"schedule/{row['number']}/{len(self.log)}",
                 occurred_at=datetime(2026, 11, 24, 9, tzinfo=UTC),
                 acknowledgement=self._acknowledgement(order_key),
             )

@@ -415,7 +415,9 @@ class Armoury:
     def slow(self) -> Iterator[Shot]:
         """Bodies and headers that come a byte at a time."""
         for _ in range(20):
-            head = self.request("POST", self.dice.choice(DOORS[:4]), [("content-type", "application/json")])
+            path = self.dice.choice((*DOORS[:4], "/api/session", "/api/deliveries/1/retry"))
+            key = [("authorization", f"Bearer {self.key}")] if path.startswith("/api/deliveries") else []
+            head = self.request("POST", path, [("content-type", "application/json"), *key])
             sent = head.replace(b"content-length: 0", b"content-length: 1000") + b"{"
             yield Shot(kind="slow body", sent=sent, alone=True, lingers=(b" ",) * 300)
         for _ in range(20):

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import ClassVar
 from urllib.parse import urlencode
 
 from fakes.erp import FakeErp
@@ -50,6 +51,8 @@ class House:
     systems it speaks to, given the house's clock.
     """
 
+    more_settings: ClassVar = {}  # sections that a house of another kind has
+
     def __init__(self, database, *, seed=1, erp=None, hosts=None, **policy):
         self.database = database
         self.world = ManualWorld(seed)
@@ -78,7 +81,7 @@ class House:
             erp=self.erp_section or {"kind": "tryton"},
             crm=CRM,
             policy=self.policy,
-            retry={"attempts_max": 12, "first_delay_s": 1, "delay_max_s": 60},
+            **{"retry": {"attempts_max": 12, "first_delay_s": 1, "delay_max_s": 60}, **self.more_settings},
         )
         return Runtime(
             settings,

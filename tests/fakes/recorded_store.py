@@ -77,7 +77,8 @@ ACCOUNT |= {"created_in": "Default Store View", "default_billing": "1", "default
 ACCOUNT |= {"disable_auto_group_change": 0, "extension_attributes": {"is_subscribed": False}}
 ACCOUNT |= {"custom_attributes": [{"attribute_code": "erp_customer_no", "value": "C-1001"}]}
 JANE = ACCOUNT | {"id": 1, "email": "jane@example.com", "firstname": "Jane", "lastname": "Smith", "gender": 2}
-JANE |= {"dob": "1990-02-03", "addresses": [{**ADDRESS, "id": 3, "firstname": "Jane", "lastname": "Doe"}]}
+JANE_HOME = {**ADDRESS, "id": 3, "street": ["1 Main St", "Apt 2"], "firstname": "Jane", "lastname": "Doe"}
+JANE |= {"dob": "1990-02-03", "addresses": [JANE_HOME]}
 BOB_HOME = {**ADDRESS, "id": 4, "company": "Bob GmbH", "vat_id": "DE1", "firstname": "Bob", "lastname": "O"}
 BOB = ACCOUNT | {"id": 2, "email": "bob@example.com", "firstname": "Bob", "lastname": "ONeil", "addresses": [BOB_HOME]}
 MUG = {"sku": "MUG-ENGRAVE", "qty": 1, "options": {"1": "Für Oma – 80!", "2": "2"}}
@@ -97,7 +98,9 @@ ORDERS = [
         "customer": 2,
         "po_number": "PO-77-2026",
         "address": {"customer_address_id": None},
-        "lines": _lines("SIMPLE-4-ÜML", "SIMPLE 3/A+B"),
+        "tax_percent": 19,
+        "shipping": {"amount": 20},
+        "lines": [{"sku": "SIMPLE-4-ÜML", "qty": 3}, {"sku": "SIMPLE 3/A+B", "qty": 1}],
     },
     {"customer": 2, "lines": _lines("TEE-RED-S", "SIMPLE-1", "SIMPLE-2", "SIMPLE-4-ÜML")},
     GUEST | {"lines": _lines("BUNDLE-1")},
@@ -130,6 +133,10 @@ def comment(order, text, **more):
     return post(f"orders/{order}/comments", {"statusHistory": {"comment": text, **flags, **more}})
 
 
+def processing(order):
+    return post("orders", {"entity": {"entity_id": order, "status": "processing", "state": "processing"}})
+
+
 NOTED = {"notify": True, "appendComment": True, "comment": {"comment": "First box", "is_visible_on_front": 1}}
 COMPLETE_7 = [post("order/7/invoice"), ship(7)]
 SEVEN_SHIPMENTS = [ship(1), ship(4), ship(5), ship(7), ship(8), ship(3, [item(4, 1)]), ship(6)]
@@ -139,7 +146,7 @@ COMMENTS_1 = [
     comment(1, "no status given"),
     post("orders/1/comments", {"statusHistory": {"is_customer_notified": 0, "is_visible_on_front": 0}}),
 ]
-PROCESSING_14 = [post("orders", {"entity": {"entity_id": 14, "status": "processing", "state": "processing"}})]
+PROCESSING_14 = [processing(14)]
 HELD_9 = [post("orders/9/hold")]
 CANCELED_8 = [post("orders/8/cancel")]
 PART_REFUND = {"shipping_amount": 5, "adjustment_positive": 1.0, "adjustment_negative": 0.5}
@@ -148,7 +155,12 @@ FIRST_REFUND_10 = [
     post("order/10/invoice"),
     post("order/10/refund", {"items": [item(22, 1)], "arguments": PART_REFUND, **DAMAGED}),
 ]
-REFUNDS_10 = [*FIRST_REFUND_10, post("order/10/refund", {"arguments": {"adjustment_negative": 0.5}})]
+CREDIT_NOTED = {"comment": "ERP CN-1", "is_customer_notified": 0, "is_visible_on_front": 0, "parent_id": 1}
+REFUNDS_10 = [
+    *FIRST_REFUND_10,
+    post("creditmemo/1/comments", {"entity": CREDIT_NOTED}),
+    post("order/10/refund", {"arguments": {"adjustment_negative": 0.5}}),
+]
 REFUND_13 = [post("order/13/invoice"), post("order/13/refund", {"notify": False})]
 TEE_REFUND = [
     post("order/5/invoice"),
@@ -156,11 +168,18 @@ TEE_REFUND = [
 ]
 STOCK_ROWS = [("SIMPLE-1", source) for source in ("default", "wh_east", "wh_west")]
 STOCK_ROWS += [("SIMPLE-2", source) for source in ("default", "wh_east", "wh_west")]
-STOCK_ROWS += [("NO-SUCH-SKU", "wh_east"), *((f"TEE-{number}", "wh_east") for number in range(6))]
-STOCKED = [
-    post("inventory/source-items", {"sourceItems": [{"sku": sku, "source_code": source, "quantity": 60, "status": 1}]})
-    for sku, source in STOCK_ROWS
-]
+STOCK_ROWS += [("NO-SUCH-SKU", "wh_east"), *((f"TEE-{number}", "wh_east") for number in range(7))]
+SOLD_OUT = ("SIMPLE-2", "wh_west")
+
+
+def stock(sku, source, quantity, status=1):
+    row = {"sku": sku, "source_code": source, "quantity": quantity, "status": status}
+    return post("inventory/source-items", {"sourceItems": [row]})
+
+
+STOCKED = [stock(*row, 60) if row != SOLD_OUT else stock(*row, 0, 0) for row in STOCK_ROWS]
+
+
 # What had happened to the store before the recorded request was made; a name that is missing needs nothing.
 BEFORE = {
     "inventory-source-items-after-failed-batch": STOCKED,
@@ -187,6 +206,8 @@ BEFORE = {
     "error-refund-rest-exceeds-after-adjustment": FIRST_REFUND_10,
     "error-refund-too-much-shipping": FIRST_REFUND_10,
     "error-ship-closed-order": REFUND_13,
+    "order-get-after-status-update": [processing(13)],
+    "order-get-after-status-update-without-increment-id": [processing(14)],
     "order-get-closed-after-full-refund": REFUND_13,
     "order-get-refunded-closed": REFUNDS_10,
     "error-invoice-canceled-order": CANCELED_8,
@@ -205,7 +226,11 @@ BEFORE = {
         post("order/7/invoice"),
     ],
     "invoices-search-discounted-order": [post("order/3/invoice", {"items": [item(4, 1)]})],
-    "invoices-search-paid": [post("order/3/invoice", {"items": [item(4, 1)]}), post("order/2/invoice")],
+    "invoices-search-paid": [
+        *[post(f"order/{number}/invoice") for number in (7, 8, 9)],
+        post("order/3/invoice", {"items": [item(4, 1)]}),
+        post("order/2/invoice"),
+    ],
     "order-cancel-complete-order-returns-false": COMPLETE_7,
     "order-cancel-invoiced-returns-false": [post("order/13/invoice")],
     "order-cancel-shipped-not-invoiced": [ship(11)],
@@ -309,24 +334,3 @@ def _escape(text):
 
 def recording(name):
     return json.loads((RECORDINGS / f"{name}.json").read_text())
-
-
-def shape(value):
-    """Which keys with which JSON types, whatever the values; the members of a list are laid over one another."""
-    if isinstance(value, dict):
-        return {name: shape(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_lay_over([shape(member) for member in value])] if value else []
-    if isinstance(value, bool):
-        return "bool"
-    return "number" if isinstance(value, int | float) else type(value).__name__
-
-
-def _lay_over(shapes):
-    if all(isinstance(one, dict) for one in shapes):
-        names = {name for one in shapes for name in one}
-        return {name: _lay_over([one[name] for one in shapes if name in one]) for name in names}
-    if all(isinstance(one, list) for one in shapes):
-        inner = [member for one in shapes for member in one]
-        return [_lay_over(inner)] if inner else []
-    return sorted({str(one) for one in shapes})

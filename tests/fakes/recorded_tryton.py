@@ -11,6 +11,13 @@ from millstream.wire.http import Request, Response
 
 ORDER_KEY = "store-1-000000042"
 PRODUCTS = {"SHIPPING": 21, "ROUNDING": 22, "ADJUSTMENT": 23, "VALVE-050": 5, "PUMP-CFG": 3, "SENSOR-P": 4}
+FIELDS = json.loads((RECORDINGS / "fields.json").read_text())
+BUTTONS = {
+    "model.sale.sale.draft": ({"quotation", "confirmed", "cancelled"}, "draft"),
+    "model.sale.sale.quote": ({"draft"}, "quotation"),
+    "model.sale.sale.confirm": ({"quotation"}, "confirmed"),
+    "model.sale.sale.cancel": ({"draft", "quotation"}, "cancelled"),
+}
 TOKEN = json.loads((RECORDINGS / "04_login_ok.json").read_text())["response"]["body"]["result"][1]
 
 
@@ -49,10 +56,16 @@ def _totals(sale: dict) -> dict:
 
 
 class RecordedTryton:
-    """A transport. The order is there once it was created, and has been there from the start if `placed`."""
+    """A transport. The order is there once it was created, and has been there from the start if `placed`.
+
+    `fields` is what models have. `state` is the sale's when it differs from the recorded one; then buttons move it, as
+    on a server that leaves processing to a worker.
+    """
 
     def __init__(self, *, placed: bool = True) -> None:
         self.placed = placed
+        self.fields = FIELDS
+        self.state: str | None = None
 
     async def send(self, request: Request) -> Response:
         call = json.loads(request.body)
@@ -64,6 +77,12 @@ class RecordedTryton:
             return self._sales(params)
         if method == "model.sale.sale.create":
             self.placed = True
+        if method == "model.ir.model.field.search_read":
+            return self._result(self._definitions(*(wanted for _, _, wanted in params[0])))
+        if self.state and method in BUTTONS:
+            before, after = BUTTONS[method]
+            self.state = after if self.state in before else self.state
+            return self._result(None)
         made = method in {"model.sale.sale.create", "model.party.address.create"}
         value = [30 + n for n, _ in enumerate(params[0], 1)] if made else RECORDS.get(method)
         return self._result(_products(params[0][0][2]) if method == "model.product.product.search_read" else value)
@@ -79,7 +98,18 @@ class RecordedTryton:
             return self._result([{"id": 1, "party": 9, "shipment_address": 77, "shipments.": here}])
         if "lines.product" in params[4]:
             return self._result([_totals(json.loads(answer("order_processing").body)["result"][0])])
+        if self.state:
+            (sale,) = json.loads(answer("order_processing").body)["result"]
+            return self._result([sale | {"state": self.state}])
         return answer("order_processing")
+
+    def _definitions(self, models, names) -> list[dict]:
+        """Of every field that a module brings: the others are left out."""
+        return [
+            {"id": n, "model": model, "name": name, "ttype": kind, "relation": relation}
+            for n, (model, name, kind, relation) in enumerate(self.fields, 1)
+            if model in models and name in names
+        ]
 
     def _result(self, value) -> Response:
         body = json.dumps({"id": 1, "result": value}).encode()

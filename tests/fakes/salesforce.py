@@ -42,16 +42,17 @@ class CountingTransport:
 class SandboxOrg:
     """The sandbox with the control surface as methods and one product connection to it."""
 
-    def __init__(self, *, public_key=None, **settings):
+    def __init__(self, *, public_key=None, overlays=None, **settings):
         self.world = ManualWorld()
         self.tap = RecordingTap()
+        self.laid_over = {} if overlays is None else {"overlays": overlays}
         self.app = create_app(now=self.world.clock.now, public_key=public_key)
         self.transport = CountingTransport(AsgiTransport(**{HOST: self.app}))
         self.crm = self.connect(**settings)
 
     def connect(self, **settings):
         raw = {"login_url": BASE, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, **settings}
-        kit = WireKit(transport=self.transport, world=self.world, tap=self.tap)
+        kit = WireKit(transport=self.transport, world=self.world, tap=self.tap, **self.laid_over)
         return SPEC.open("salesforce", SPEC.settings.model_validate(raw), kit)
 
     async def sim(self, method, path, body=None):
@@ -62,6 +63,22 @@ class SandboxOrg:
 
     async def records(self, name):
         return (await self.sim("GET", f"records?object={name}"))[name]
+
+    async def write(self, sobject, record_id, body, *, method="PATCH"):
+        """What a person does in the org: with a session of their own."""
+        form = f"grant_type=client_credentials&client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}".encode()
+        typed = {"content-type": "application/x-www-form-urlencoded"}
+        signed = Request(method="POST", url=f"{BASE}/services/oauth2/token", headers=typed, body=form)
+        token = (await self.transport.inner.send(signed)).json()["access_token"]
+        answer = await self.transport.inner.send(
+            Request(
+                method=method,
+                url=f"{BASE}/services/data/v66.0/sobjects/{sobject}/{record_id}",
+                headers={"authorization": f"Bearer {token}", "content-type": "application/json"},
+                body=None if body is None else json.dumps(body).encode(),
+            )
+        )
+        assert answer.status == 204, answer.text()
 
     async def adopted(self, hub_id=HUB_ID):
         """The default buyer's account, carrying the hub id."""

@@ -303,7 +303,9 @@ class Town:
 
         await self.until("the audit trail is sealed", all_sealed)  # the dead workers' sessions end in their own time
         assert verdict.broken_seal is None, verdict.detail
-        assert verdict.rows == await self.value("select count(*) from attempt")
+        assert verdict.rows == await self.value("select count(*) from audit")
+        tried = await self.value("select count(*) from audit where action like 'delivery.%'")
+        assert tried == await self.value("select count(*) from attempt")
 
     def _judge_logs(self) -> str:
         told = "\n".join(path.read_text() for path in sorted(self.folder.glob("worker*.log")))

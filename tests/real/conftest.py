@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from fakes import real_tryton
-from millstream.sandbox.tryton.people import Planner, Warehouse
+from millstream.sandbox.tryton.people import Buyer, Planner, Warehouse
 from millstream.sandbox.tryton.server import TrytonServer
 
 
@@ -37,3 +37,8 @@ def warehouse(people) -> Warehouse:
 @pytest.fixture(scope="session")
 def planner(people) -> Planner:
     return Planner(people)
+
+
+@pytest.fixture(scope="session")
+def buyer(people) -> Buyer:
+    return Buyer(people)

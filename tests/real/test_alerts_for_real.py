@@ -9,7 +9,8 @@ from time import monotonic
 
 import httpx
 import pytest
-from test_serve_stops_gracefully import Household
+
+from fakes.household import Household
 
 pytestmark = pytest.mark.real
 

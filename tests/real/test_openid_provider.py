@@ -10,6 +10,7 @@ from fakes.world import ManualWorld
 from millstream.domain.access import RIGHTS_OF, Role
 from millstream.engine.world import SystemWorld
 from millstream.settings import OpenIdSection
+from millstream.web.console.doors import console_doors
 from millstream.wire.http import AiohttpTransport
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("openid")]  # the provider is installed once
@@ -56,8 +57,8 @@ async def open_house(database, provider):
         await transport.close()
 
 
-async def go(house, provider, login, browser):
-    begun = await browser.get("/api/session/openid")
+async def go(house, provider, login, browser, **wanted):
+    begun = await browser.get("/api/session/openid", params=wanted)
     assert begun.status_code == 303, begun.text
     back = await provider.sign_in(begun.headers["location"], login)
     assert back.startswith(HTTPS + CALLBACK)
@@ -93,6 +94,31 @@ async def test_who_has_no_mapped_group_or_no_verified_name_is_refused(open_house
         assert why in answer.json()["detail"]
         assert (await browser.get("/api/session")).status_code == 401
     assert await house.users.list_users() == []
+
+
+async def test_a_person_who_is_refused_is_led_back_to_the_sign_in_page_which_says_why_once(open_house, provider):
+    house = open_house()
+    house.app.include_router(console_doors(openid=True))
+    async with house.browser(accept="text/html") as browser:
+        answer = await go(house, provider, "1003", browser, next="/console/orders?q=<1>")
+        assert answer.status_code == 303
+        page = await browser.get(answer.headers["location"])
+        assert "You are known to the provider, but nothing it tells of you gives a role here." in page.text
+        assert 'href="/api/session/openid?next=%2Fconsole%2Forders%3Fq%3D%3C1%3E"' in page.text
+        assert "You are known" not in (await browser.get("/console/sign-in")).text
+    assert await house.users.list_users() == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "led_to"),
+    [("/console/orders?q=1", "/console/orders?q=1"), ("//elsewhere.example", "/"), ("/console//elsewhere", "/"),
+     ("https://elsewhere.example", "/"), ("/console/a\r\nset-cookie: b=c", "/")],
+)  # fmt: skip
+async def test_who_was_going_somewhere_gets_there_and_to_no_other_site(open_house, provider, wanted, led_to):
+    house = open_house()
+    async with house.browser() as browser:
+        answer = await go(house, provider, "1001", browser, next=wanted)
+        assert (answer.status_code, answer.headers["location"]) == (303, led_to)
 
 
 async def test_a_person_of_the_provider_never_becomes_a_local_user_of_the_same_name(open_house, provider):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from test_serve_stops_gracefully import Household
 
 from fakes.edge import delivered, encoded, hmac_headers
+from fakes.household import Household
 
 pytestmark = pytest.mark.real
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 import pytest
 
 from fakes.real_tryton import Desk, address, order
+from fakes.recorded_tryton import FIELDS
+from millstream.connectors.tryton.fields import Need, look_up, module_of
 from millstream.domain.errors import Failure, Reject, Retry, Unknown
 from millstream.domain.order import Customer
 from millstream.domain.values import Money, Quantity
@@ -353,7 +355,7 @@ async def test_items_are_found_in_one_call_with_price_and_lead_time(desk):
 
 
 async def test_a_check_finds_what_is_well_and_a_wrong_password_by_name(desk, tryton):
-    assert [finding.ok for finding in await desk.erp.check()] == [True, True, True]
+    assert [finding.ok for finding in await desk.erp.check()] == [True] * 5
     broken = Desk(tryton, password="wrong")
     for _ in range(3):
         finding = (await broken.erp.check())[0]
@@ -365,6 +367,28 @@ async def test_a_check_finds_what_is_well_and_a_wrong_password_by_name(desk, try
     finding = (await missing.erp.check())[-1]
     await missing.close()
     assert (finding.ok, finding.fix) == (False, "correct the setting warehouse")
+
+
+async def test_what_tryton_says_of_the_fields_that_are_read_is_what_the_check_says(desk, tryton):
+    found = await look_up(desk.erp._client)
+    admin = await asyncio.to_thread(tryton.admin)
+    models, names = zip(*(name.rpartition(".")[::2] for name in found.present), strict=True)
+    domain = [["model", "in", sorted(set(models))], ["name", "in", sorted(set(names))]]
+    rows = admin.find("ir.model.field", domain, ["model", "name", "module", "ttype", "relation"])
+    admin.close()
+    rows = [row for row in rows if f"{row['model']}.{row['name']}" in found.present]
+    assert found.missing == frozenset()
+    own = {f"{row['model']}.{row['name']}": row["module"] for row in rows if row["name"] != "id"}
+    assert {name: module_of(name) for name in own} == own
+    assert sorted([row["model"], row["name"], row["ttype"], row["relation"]] for row in rows) == FIELDS
+
+
+async def test_a_field_no_module_brings_is_found_missing_and_refused_by_name(desk):
+    needs = [Need("sale.sale", "lines.engraving"), Need("quality.inspection", "state")]
+    assert (await look_up(desk.erp._client, needs)).missing == {"sale.line.engraving", "quality.inspection.state"}
+    with pytest.raises(Reject, match="'engraving'") as refused:
+        await desk.erp._client.search_read("sale.sale", [], ["lines.engraving"])
+    assert refused.value.code == "erp.unknown_name"
 
 
 async def test_the_feed_in_small_pages_drops_nothing(desk, tryton):

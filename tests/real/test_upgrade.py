@@ -3,6 +3,7 @@
 import asyncio
 from random import Random
 
+import msgspec
 import pytest
 
 from fakes.town import Town
@@ -98,5 +99,6 @@ async def test_a_backup_taken_under_load_is_of_one_moment(database, tmp_path, el
     assert read_manifest(file) == manifest
     assert 0 < manifest.tables["delivery"] < await town.value("select count(*) from delivery")
     await restore_backup(elsewhere, file)  # counts every table again and refuses if one differs
-    assert (await verdict_of(elsewhere)) == manifest.audit
+    with_restore = msgspec.structs.replace(manifest.audit, unsealed=manifest.audit.unsealed + 1)
+    assert (await verdict_of(elsewhere)) == with_restore
     assert manifest.audit.broken_seal is None

@@ -5,7 +5,8 @@ import asyncio
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from test_serve_stops_gracefully import READY_S, Household, free_port
+
+from fakes.household import READY_S, Household, free_port
 
 pytestmark = pytest.mark.real
 

@@ -11,6 +11,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from simulation.checkers_drift import three_systems_agree
+from simulation.checkers_parts import (
+    promises_are_judged_by_the_last_part,
+    the_books_know_how_far_each_order_is,
+    the_crm_knows_how_far_each_order_is,
+)
+from simulation.checkers_promises import dates_are_those_said_last, no_promise_is_invented
 from simulation.checkers_stock import goods_are_conserved, no_oversell
 from simulation.evidence import Evidence, Row
 from simulation.reading import (
@@ -23,15 +29,12 @@ from simulation.reading import (
     key_of,
     left_alone,
     let_go,
-    plain_day,
     purchases_of,
 )
 
 EXPORTABLE = {"new", "processing", "complete"}
 REVIEW = {"sku.unknown", "order.too_late"}  # what people leave in review after a day
-TOLD_DATE = re.compile(r"expected to ship on (\d{1,2} [A-Z][a-z]+ \d{4})(?: \(before: (\d{1,2} [A-Z][a-z]+ \d{4})\))?")
 MARK = re.compile(r"\(ref [0-9a-f]{8}\)")
-RANK = [None, "packed", "shipped", "delivered"]
 
 Complaints = Iterator[str]
 
@@ -108,33 +111,6 @@ def steps_are_told_as_they_happened(evidence: Evidence) -> Complaints:
                 yield f"{key}: {found} comments say it {word}, expected {expected}"
 
 
-def no_promise_is_invented(evidence: Evidence) -> Complaints:
-    """Every date told was the ERP's; none is told as news to itself; the last one told is the ERP's last."""
-    for shown in evidence.store:
-        key = key_of(shown["order"])
-        told = []
-        for text in comments_of(shown):
-            match = TOLD_DATE.search(text)
-            if match:
-                told.append(plain_day(match[1]))
-                if match[2] and plain_day(match[2]) == told[-1]:
-                    yield f"{key} was told that {told[-1]} becomes {told[-1]}"
-        erp = evidence.erp.get(key)
-        promised = set(erp["promised"]) if erp else set()
-        for day in told:
-            if day not in promised:
-                yield f"{key} was told {day}, the ERP promised {sorted(promised)}"
-        if erp and not erp["shipments"] and erp["state"] == "open" and key in confirmed_keys(evidence):
-            if (told[-1] if told else None) != erp["date"]:
-                yield f"{key} was last told {told[-1:]}, the ERP plans {erp['date']}"
-            expected = [one["Expected_Ship_Date__c"] for one in purchases_of(evidence).get(key, [])]
-            if any(day != erp["date"] for day in expected):
-                yield f"{key} is expected on {expected} in the CRM, the ERP plans {erp['date']}"
-    for row in evidence.promises:
-        if str(row["ship_date"]) not in evidence.erp[row["order_key"]]["promised"]:
-            yield f"the books promise {row['order_key']} for {row['ship_date']}, the ERP never did"
-
-
 def lines_and_money_are_conserved(evidence: Evidence) -> Complaints:
     """The same lines, quantities and cents in the store, the ERP, the books and the CRM."""
     purchases = purchases_of(evidence)
@@ -205,30 +181,6 @@ def the_crm_knows_each_purchase_once(evidence: Evidence) -> Complaints:
         yield f"announced but not bought, or bought but not announced: {sorted(announced.keys() ^ expected)}"
     marked = Counter(account["Hub_Customer_Id__c"] for account in accounts.values() if account["Hub_Customer_Id__c"])
     yield from (f"{hub_id} marks {times} accounts" for hub_id, times in marked.items() if times > 1)
-
-
-def the_crm_knows_how_far_each_order_is(evidence: Evidence) -> Complaints:
-    """Status never falls back; all tracking numbers are there; dates are set exactly when the step happened."""
-    delivered = {event["subject"] for event in evidence.events if event["type"] == "order.delivered"}
-    for key, found in purchases_of(evidence).items():
-        erp = evidence.erp[key]
-        states = {shipment["state"] for shipment in erp["shipments"]}
-        furthest = max([None, *states, *(["delivered"] if key in delivered else [])], key=RANK.index)
-        status = "cancelled" if erp["state"] == "cancelled" else furthest
-        tracking = sorted(number for shipment in erp["shipments"] for number in shipment["tracking"])
-        for purchase in found:
-            if purchase.get("Hub_Status__c") != status:
-                yield f"{key} is {purchase.get('Hub_Status__c')} in the CRM, really {status}"
-            shown = sorted(filter(None, (purchase.get("Tracking_Numbers__c") or "").split(", ")))
-            if shown != tracking:
-                yield f"{key} has the tracking numbers {shown} in the CRM, really {tracking}"
-            for field, happened in (
-                ("Shipped_At__c", "shipped" in states),
-                ("Delivered_At__c", key in delivered),
-                ("Cancelled_At__c", erp["state"] == "cancelled"),
-            ):
-                if bool(purchase.get(field)) != happened:
-                    yield f"{key}: {field} is {purchase.get(field)}, happened: {happened}"
 
 
 def lifetime_value_is_the_sum(evidence: Evidence) -> Complaints:
@@ -366,6 +318,7 @@ def the_story_hangs_together(evidence: Evidence) -> Complaints:
         "order.rescheduled",
         "order.cancelled_by_erp",
         "order.delivery_reported",
+        "order.promise_reported",
         "order.shipment_reported",
     }
     for event in evidence.events:
@@ -417,9 +370,12 @@ CHECKERS: dict[str, Callable[[Evidence], Complaints]] = {
         each_shopper_is_told_once,
         steps_are_told_as_they_happened,
         no_promise_is_invented,
+        dates_are_those_said_last,
+        promises_are_judged_by_the_last_part,
         lines_and_money_are_conserved,
         the_crm_knows_each_purchase_once,
         the_crm_knows_how_far_each_order_is,
+        the_books_know_how_far_each_order_is,
         lifetime_value_is_the_sum,
         shipped_goods_agree,
         cancellations_are_followed,

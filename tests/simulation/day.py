@@ -14,6 +14,7 @@ from millstream.domain.errors import Retry
 from millstream.domain.events import NewEvent
 from millstream.web.order_hint import order_hint
 from simulation.between import FlakyDatabase
+from simulation.documents import is_released, is_void, key_of
 from simulation.factory import HOST
 from simulation.people import Desk
 from simulation.premises import POLL_ERP_S, POLL_STORE_S, Premises
@@ -22,6 +23,7 @@ from simulation.wishes import Shoppers
 
 DAY_S = 24 * 3600
 ORDERS = (20, 26)
+PLANNER_WORDS = 5
 REST_STEPS_MAX = 2000
 POLLED_S = max(POLL_STORE_S, POLL_ERP_S) + 10  # long enough for every poll to be due again
 SEALS_MAX = 500
@@ -52,6 +54,7 @@ class VirtualDay:
         self.seed = seed
         self.faults = faults
         self.dice = Random(f"day {seed}")
+        self.planner = Random(f"planner {seed}")
         self.suffered = Suffered()
         self.database = FlakyDatabase(database.url, seed, self.suffered)
         self.house = Premises(self.database, seed, self.suffered, faults=faults)
@@ -112,6 +115,7 @@ class VirtualDay:
         plan += [(dice.uniform(600, DAY_S), "plant_shift", ()) for _ in range(26)]
         plan += [(dice.uniform(600, DAY_S), "stock_move", ()) for _ in range(24)]
         plan += [(DAY_S * (n + 1) / 6, "desk_hour", ()) for n in range(5)]
+        plan += [(self.planner.uniform(3600, DAY_S), "planner_speaks", (n,)) for n in range(PLANNER_WORDS)]
         if self.faults:
             plan += [(dice.uniform(0, DAY_S), "weather", ()) for _ in range(10)]
             placed = [second for second, deed, _ in plan if deed == "order"]
@@ -251,7 +255,8 @@ class VirtualDay:
         number = {"tracking_number": tracking}
         if dice.random() < 0.15:
             number = {"order_number": key.rpartition("-")[2]}
-        self.carried.append({"key": key, "number": number.get("tracking_number", "order")})
+        moment = f"order/{self.began + timedelta(seconds=at):%Y%m%dT%H%M%S}"
+        self.carried.append({"key": key, "number": number.get("tracking_number", moment)})
         for copy in range(dice.choice((1, 1, 1, 2))):
             same_id = dice.random() < 0.5
             report_id = f"{tracking}/{0 if same_id else copy}"
@@ -270,6 +275,26 @@ class VirtualDay:
             occurred_at=delivered_at,
             data={**data, "delivered_at": delivered_at.isoformat(), "received_by": received_by},
         )
+
+    async def planner_speaks(self, number: int) -> None:
+        """A planner's tool names a date for an order, which may be one that is gone, or cancelled since."""
+        orders = [order for order in self.factory.plant.orders.values() if is_released(order) and not is_void(order)]
+        if not orders:
+            return
+        key = key_of(self.planner.choice(orders))
+        now = self.clock.now()
+        day = now.date() + timedelta(days=self.planner.choice((0, 1, 3, 8, 21)))
+        reason = self.planner.choice(("bearing is late", "", "machine <7> stands still"))
+        event = NewEvent(
+            source="door:planner",
+            source_id=f"plan-{number}",
+            type=events.ORDER_PROMISE_REPORTED,
+            subject=key.rpartition("-")[2],
+            occurred_at=now,
+            data={"order_number": key.rpartition("-")[2], "ship_date": day.isoformat(), "reason": reason},
+        )
+        self.factory.deeds["named a date"] += 1
+        self.reports.append(((now - self.began).total_seconds() + self.planner.choice((0, 60, 4000)), event))
 
     # --- webhooks
 

@@ -130,6 +130,11 @@ def ship_to_of(order) -> dict | None:
     return {"street": street, "city": address["CityName"], "postcode": address["PostalCode"]}
 
 
+def services_of(order) -> set[str]:
+    """Lines of which nothing is ever sent."""
+    return {line_of(item) for item in order["to_Item"] if item["SalesOrderItemCategory"] == SERVICE}
+
+
 def shipments_of(plant, order) -> list[dict]:
     """Deliveries that are packed or have left."""
     lines = {item["SalesOrderItem"]: line_of(item) for item in order["to_Item"]}
@@ -142,6 +147,7 @@ def shipments_of(plant, order) -> list[dict]:
                 {
                     "id": number,
                     "state": state,
+                    "left_on": delivery["ActualGoodsMovementDate"],
                     "lines": {
                         lines[one["ReferenceSDDocumentItem"].lstrip("0")]: one["ActualDeliveryQuantity"]
                         for one in delivery["to_DeliveryDocumentItem"]

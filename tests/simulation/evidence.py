@@ -140,6 +140,7 @@ def _erp_order(factory, key: str, order: Row) -> Row:
             for item in order["to_Item"]
         },
         "ship_to": documents.ship_to_of(order),
+        "services": documents.services_of(order),
         "shipments": documents.shipments_of(plant, order),
         "promised": sorted(str(day) for day in factory.promised[key]),
         "date": None if day is None else str(day),

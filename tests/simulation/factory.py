@@ -28,6 +28,7 @@ LOCKS_MAX = 20
 DEEDS = (
     "packed", "shipped", "moved", "made", "dropped",
     "arrived", "expected", "scrapped", "transferred", "taken in", "promised anew",
+    "named a date",
 )  # fmt: skip
 SCARCE = {  # on hand in the morning, and in the other plant
     "VALVE-050": (14, 20),

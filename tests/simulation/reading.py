@@ -1,6 +1,6 @@
 """Reading the evidence: what an order is called, what goods it holds, what was decided about it."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from datetime import datetime
 from decimal import Decimal
 
@@ -61,6 +61,25 @@ def left_alone(evidence: Evidence) -> set[str]:
     late = let_go(evidence, "order.cancelled", "erp")
     cancelled = {key_of(shown["order"]) for shown in evidence.store if is_cancelled(shown["order"])}
     return (late & cancelled & evidence.erp.keys()) - evidence.booked.keys()
+
+
+def is_gone(erp: Row) -> bool:
+    """Every piece that the ERP was to send has left."""
+    left: Counter[str] = Counter()
+    for shipment in erp["shipments"]:
+        if shipment["state"] == "shipped":
+            left.update(shipment["lines"])
+    goods = erp["lines"].keys() - erp["services"]
+    return bool(left) and all(left[line] >= erp["lines"][line]["quantity"] for line in goods)
+
+
+def planned_dates(evidence: Evidence) -> dict[str, list[str]]:
+    """The dates that a planner's tool named, by the order they turned out to be about."""
+    found = defaultdict(list)
+    for event in evidence.events:
+        if event["type"] == "order.promise_reported" and "order_key" in event["data"]:
+            found[event["subject"]].append(event["data"]["ship_date"])
+    return found
 
 
 def comments_of(shown: Row) -> list[str]:

@@ -12,6 +12,8 @@ from simulation.works import Works
 
 LEASE_S = 31
 
+pytestmark = pytest.mark.quick_commits
+
 
 @pytest.fixture
 def house(database):
@@ -108,6 +110,7 @@ async def test_a_retried_step_never_overtakes_the_next_one_in_the_crm(house):
     house.erp.send(key, house.erp.shipments[key][0])
     script = [{"kind": "503", "match": "PATCH *Order*", "times": 2}]
     await house.sim("localhost", "POST", "faults", {"script": script})
+    house.world.clock.advance(30)
     await house.hub.poller.poll_all()
     await house.hub.ledger.accept([report(house, order_number=placed["increment_id"])])
     await house.settle_down()

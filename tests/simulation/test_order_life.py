@@ -5,9 +5,12 @@ from decimal import Decimal
 import msgspec
 import pytest
 
+from fakes.edge import Edge, delivered, encoded
 from fakes.house import House
 from millstream.domain.events import NewEvent
 from millstream.ports.desk import Filter
+
+pytestmark = pytest.mark.quick_commits
 
 
 @pytest.fixture
@@ -54,7 +57,22 @@ async def test_packed_shipped_and_delivered_reach_the_store_and_the_crm(house):
     assert [item["qty"] for item in shipment["items"]] == [2]
     (purchase,) = await crm_records(house, "Order")
     assert "1Z4711" in purchase["Tracking_Numbers__c"]
+    assert (purchase["Hub_Status__c"], purchase["Shipped_At__c"][:10]) == ("shipped", "2026-11-24")
+    assert purchase["Delivered_At__c"] is None
     assert await house.value("select kept from promise where line_id is null") is True
+    carrier = Edge(inbox=house.hub.ledger, clock=house.world.clock)
+    word = delivered(tracking_number="1z4711", received_by="Lager <Tor 3>")
+    assert (await carrier.carrier(encoded(word))).status_code == 202
+    await house.settle_down()
+    told = [(c["comment"], c["is_customer_notified"]) for c in (await store_view(house, placed))["comments"]]
+    said = [text.partition(" (ref")[0] for text, _ in told]
+    assert said[-2] == "Your order is packed and waits for the carrier."
+    assert said[-1].startswith("Your order was delivered. Received by: Lager")
+    assert [mailed for _, mailed in told[-2:]] == [0, 0]
+    (purchase,) = await crm_records(house, "Order")
+    assert purchase["Hub_Status__c"] == "delivered"
+    assert purchase["Delivered_At__c"].startswith("2026-11-23T07:30:00")
+    assert await house.value("select delivered_at is not null from sales_order") is True
 
 
 async def test_a_changed_plan_changes_the_date_everywhere_once(house):
@@ -161,6 +179,14 @@ async def test_with_the_crm_down_orders_of_known_customers_still_reach_the_erp_a
     )
     assert {row["state"] for row in waiting} <= {"retrying", "waiting"}
     assert sum(1 for row in waiting if row["type"] == "order.placed") == 1
+    listed = await house.hub.desk.list_deliveries(Filter(states=("retrying",), subscriber="erp"), limit=5)
+    (row,) = [one for one in listed if one.event_type == "order.placed"]
+    assert row.message.startswith("crm")
+    story = await house.hub.desk.order_story(row.subject)
+    failed = [attempt for one in story.deliveries for attempt in one.attempts if attempt.outcome == "retrying"]
+    assert failed
+    assert all(attempt.message.startswith("crm") for attempt in failed)
+    assert any(call.system == "crm" for attempt in failed for call in attempt.calls)
     await house.sim("localhost", "POST", "outage", {"on": False})
     await house.settle_down()
     assert len(house.erp.creations) == 3
@@ -177,7 +203,8 @@ async def test_an_unknown_sku_holds_the_order_with_the_reason_and_a_retry_takes_
 
     order = next(iter(await house.rows("select data from event where type = 'order.placed'")))
     assert "GHOST-1" in order["data"]
-    PRICES["GHOST-1"] = "49.00"  # the item is created in the ERP
+    PRICES["GHOST-1"] = "49.00"  # the item is created in the ERP, and in the CRM
+    await house.sim("localhost", "POST", "seed", {"products": [{"code": "GHOST-1"}]})
     try:
         await house.hub.desk.retry(Filter(ids=(held["id"],)), actor="test")
         await house.settle_down()

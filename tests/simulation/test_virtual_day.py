@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from simulation.checkers import CHECKERS, TOLD_DATE, complaints
+from simulation.checkers import CHECKERS, complaints
+from simulation.checkers_promises import TOLD_DATE
 from simulation.factory import DEEDS
 from simulation.life import lived
 from simulation.reading import key_of
@@ -145,6 +146,40 @@ def give_a_purchase_to_somebody_else(evidence):
 
 def fall_back_a_step(evidence):
     next(one for one in evidence.crm["Order"] if one["Hub_Status__c"] == "delivered")["Hub_Status__c"] = "shipped"
+
+
+def take_a_part_for_the_whole_in_the_crm(evidence):
+    partly = next(one for one in evidence.crm["Order"] if one["Hub_Status__c"] == "partly shipped")
+    partly["Hub_Status__c"] = "shipped"
+
+
+def take_a_part_for_the_whole_in_the_books(evidence):
+    key = next(one["Hub_Order_Id__c"] for one in evidence.crm["Order"] if one["Hub_Status__c"] == "partly shipped")
+    evidence.booked[key]["shipped_at"] = evidence.booked[key]["packed_at"]
+
+
+def deliver_what_is_on_the_road(evidence):
+    key = next(one["Hub_Order_Id__c"] for one in evidence.crm["Order"] if one["Hub_Status__c"] == "shipped")
+    evidence.booked[key]["delivered_at"] = evidence.booked[key]["shipped_at"]
+
+
+def judge_a_promise_too_soon(evidence):
+    next(row for row in evidence.promises if row["kept"] is None and row["line_id"] is None)["kept"] = True
+
+
+def call_a_late_promise_kept(evidence):
+    row = next(row for row in evidence.promises if row["kept"] is not None)
+    row["kept"] = not row["kept"]
+
+
+def let_the_erp_move_a_date_unheard(evidence):
+    key = next(key for key in _untouched(evidence) if evidence.erp[key]["date"])
+    evidence.erp[key]["date"] = "2030-04-01"
+
+
+def tell_another_date_last(evidence):
+    comments = _store_order(evidence, _untouched(evidence)[0])["comments"]
+    comments.append({"comment": "Your order is now expected to ship on 1 April 2030."})
 
 
 def lose_a_tracking_number_in_the_crm(evidence):
@@ -330,6 +365,13 @@ TAMPERED = {
     announce_nothing: "the_crm_knows_each_purchase_once",
     give_a_purchase_to_somebody_else: "the_crm_knows_each_purchase_once",
     fall_back_a_step: "the_crm_knows_how_far_each_order_is",
+    take_a_part_for_the_whole_in_the_crm: "the_crm_knows_how_far_each_order_is",
+    take_a_part_for_the_whole_in_the_books: "the_books_know_how_far_each_order_is",
+    deliver_what_is_on_the_road: "the_books_know_how_far_each_order_is",
+    judge_a_promise_too_soon: "promises_are_judged_by_the_last_part",
+    call_a_late_promise_kept: "promises_are_judged_by_the_last_part",
+    let_the_erp_move_a_date_unheard: "dates_are_those_said_last",
+    tell_another_date_last: "dates_are_those_said_last",
     lose_a_tracking_number_in_the_crm: "the_crm_knows_how_far_each_order_is",
     count_a_cancelled_order: "lifetime_value_is_the_sum",
     ship_one_more: "shipped_goods_agree",

@@ -7,7 +7,7 @@ KINDS = {
     "delay": "a call takes seconds",
     "duplicate": "the network delivers a call twice; either answer may be the one that is seen",
     "reorder": "a call arrives after one that was sent later",
-    "429": "too many requests, with Retry-After",
+    "429": "too many requests, told as the system tells it",
     "500": "a program ended",
     "503": "not available, told in the system's own format",
     "503_html": "not available, told by whatever stands in front of the system",

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from millstream.cli import COMMANDS
+
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs/guarantees.md").read_text()
 NAMED = sorted(set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", GUIDE)))
 SOURCES = re.compile(r"`((?:bootstrap|connectors|domain|engine|flows|store|web|wire)[\w/]*\.(?:py|sql))`")
+SRC = ROOT / "src/millstream"
+THERE = {*COMMANDS, *(folder.name for part in ("web", "engine") for folder in (SRC / part).glob("[a-z]*/"))}
+DENIALS = re.compile(r"^- \*\*(?P<bold>[^*]+)\*\*|\bno (?P<what>\w+)[^.|]* yet\b", re.MULTILINE)
 
 
 @cache
@@ -46,3 +51,27 @@ def test_every_file_named_in_the_guarantees_exists():
 
 def test_what_is_not_guaranteed_is_said():
     assert "## Not guaranteed" in GUIDE
+
+
+def denied_though_there(text):
+    """What is headed as not guaranteed, or said not to be there yet, and yet is a command or a part of the product."""
+    words = [re.findall(r"\w+", (found["bold"] or found["what"]).lower()) for found in DENIALS.finditer(text)]
+    return THERE & {word for some in words for word in some}
+
+
+def test_nothing_that_is_there_is_denied():
+    assert {"console", "alerts", "audit", "backup"} <= THERE
+    assert denied_though_there(GUIDE) == set()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "denied"),
+    [
+        ("- **A web console.** There is the command line.", {"console"}),
+        ("| Somebody must look. Millstream sends no alerts yet. |", {"alerts"}),
+        ("- **Returns.**\n- **Stock in the store.**", set()),
+        ("There is no second release yet.", set()),
+    ],
+)
+def test_a_denial_is_noticed(sentence, denied):
+    assert denied_though_there(sentence) == denied

@@ -1,5 +1,7 @@
 """The connection check and the settings it speaks of."""
 
+from urllib.parse import unquote, urlsplit
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,7 +11,8 @@ from millstream.wire.http import TransportError
 
 STORES = recorded_answer("store-configs-list")
 SOURCES = recorded_answer("inventory-sources-list")
-ORDERS = response({"items": [], "total_count": 0})
+NONE = response({"items": [], "total_count": 0})
+WELL = {"store/storeConfigs": STORES, "inventory/sources": SOURCES, "orders": NONE, "shipments": NONE, "products": NONE}
 
 
 def denied(resource):
@@ -17,28 +20,54 @@ def denied(resource):
     return response(body, 401)
 
 
-async def findings(*answers, **changes):
-    store, _ = scripted(*answers, **changes)
+class Store:
+    """Answers every question the same way however often it is asked; `changed` ones in a way of their own."""
+
+    def __init__(self, **changed):
+        self.answers = WELL | {path.replace("__", "/"): answer for path, answer in changed.items()}
+        self.requests = []
+
+    async def send(self, request):
+        self.requests.append(request)
+        return self.answers[urlsplit(request.url).path.partition("/V1/")[2]]
+
+
+PERMISSIONS = {
+    "store views": ("store__storeConfigs", "Magento_Backend::store"),
+    "orders": ("orders", "Magento_Sales::actions_view"),
+    "shipments": ("shipments", "Magento_Sales::shipment"),
+    "products": ("products", "Magento_Catalog::products"),
+    "inventory sources": ("inventory__sources", "Magento_InventoryApi::source"),
+}
+
+
+async def findings(*answers, transport=None, **changes):
+    store = open_store(transport, **changes) if transport else scripted(*answers, **changes)[0]
     return {finding.what: finding for finding in await store.check()}
 
 
 async def test_a_store_that_is_well_has_nothing_to_mend():
-    found = await findings(STORES, ORDERS, SOURCES, sources={"EAST": "wh_east"})
+    transport = Store()
+    found = await findings(transport=transport, sources={"EAST": "wh_east"})
     assert all(finding.ok for finding in found.values())
-    assert {"credentials", "store views", "orders", "inventory sources", "scope"} <= found.keys()
+    assert {"credentials", *PERMISSIONS, "scope"} <= found.keys()
+    assert {request.method for request in transport.requests} == {"GET"}
+    probes = [unquote(request.url) for request in transport.requests if request.url.split("?")[0].endswith("s")]
+    assert sum("[pageSize]=1&" in probe for probe in probes) == 3
 
 
-async def test_a_missing_permission_is_told_from_a_bad_token_and_named():
-    found = await findings(STORES, denied("Magento_Sales::actions_view"), SOURCES, sources={"E": "wh_east"})
-    assert found["credentials"].ok
-    assert not found["orders"].ok
-    assert "Magento_Sales::actions_view" in found["orders"].detail
-    assert found["orders"].missing == ("Magento_Sales::actions_view",)
-    assert "integration" in found["orders"].fix
+@pytest.mark.parametrize(("what", "permission"), PERMISSIONS.items())
+async def test_a_missing_permission_is_told_from_a_bad_token_and_named(what, permission):
+    path, resource = permission
+    found = await findings(transport=Store(**{path: denied(resource)}), sources={"E": "wh_east"})
+    assert [name for name, finding in found.items() if not finding.ok] == [what]
+    assert resource in found[what].detail
+    assert found[what].missing == (resource,)
+    assert "integration" in found[what].fix
 
 
 async def test_a_token_that_opens_nothing_is_a_bad_token():
-    found = await findings(denied("a"), denied("b"), denied("c"))
+    found = await findings(*[denied(each) for each in "abcde"])
     assert not found["credentials"].ok
     assert "access_token" in found["credentials"].fix
 
@@ -52,28 +81,28 @@ async def test_a_token_that_opens_nothing_is_a_bad_token():
     ],
 )
 async def test_bad_credentials_name_the_setting(name, setting):
-    found = await findings(*[recorded_answer(name)] * 3)
+    found = await findings(*[recorded_answer(name)] * 5)
     assert setting in found["credentials"].fix
 
 
 async def test_a_clock_that_is_ahead_is_called_a_clock():
-    found = await findings(*[recorded_answer("error-oauth1-timestamp-two-hours-ahead")] * 3)
+    found = await findings(*[recorded_answer("error-oauth1-timestamp-two-hours-ahead")] * 5)
     assert "set the clock" in found["credentials"].fix
 
 
 async def test_an_unreachable_store_is_a_finding_and_no_exception():
-    found = await findings(*[TransportError("cannot connect", sent=False)] * 3)
+    found = await findings(*[TransportError("cannot connect", sent=False)] * 5)
     assert not any(finding.ok for finding in found.values())
 
 
 async def test_a_scope_or_source_that_does_not_exist_is_found_with_what_does():
-    found = await findings(STORES, ORDERS, SOURCES, scope="nope", sources={"EAST": "wh_north"})
+    found = await findings(transport=Store(), scope="nope", sources={"EAST": "wh_north"})
     assert "wholesale_en" in found["scope"].fix
     assert "wh_east" in found["source for warehouse EAST"].fix
 
 
 async def test_several_sources_without_a_mapping_are_pointed_out():
-    found = await findings(STORES, ORDERS, SOURCES)
+    found = await findings(transport=Store())
     assert not found["sources"].ok
 
 
@@ -108,8 +137,8 @@ def test_the_spec_opens_a_store_by_its_name():
 
 async def test_oauth_credentials_sign_requests():
     changes = {"auth": "oauth1", "consumer_key": "ck", "consumer_secret": "cs", "access_token_secret": "ts"}
-    store, transport = scripted(STORES, ORDERS, SOURCES, **changes)
-    await store.check()
+    transport = Store()
+    await open_store(transport, **changes).check()
     nonces = {request.headers["Authorization"] for request in transport.requests}
-    assert len(nonces) == 3
+    assert len(nonces) == len(WELL)
     assert all(header.startswith('OAuth oauth_consumer_key="ck"') for header in nonces)

@@ -3,11 +3,12 @@
 import copy
 import json
 from datetime import date
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from fakes.adobe import OrderTable, made_order, open_store, recorded_body, response, scripted
+from fakes.adobe import OrderTable, made_order, open_store, recorded_body, response, row, scripted
+from millstream.connectors.adobe_commerce.catalogue import REFUSAL_KEPT
 from millstream.connectors.adobe_commerce.feed import SEEN_MAX, _bounded
 from millstream.domain.errors import Reject, Retry
 
@@ -120,6 +121,19 @@ async def test_without_a_start_date_the_last_day_is_read():
     assert cursor["since"] == "2026-11-22 08:00:00"
 
 
+@pytest.mark.parametrize(
+    ("store_ids", "expected"), [((1,), ["1", "4"]), ((1, 3), ["1", "3", "4"]), ((), ["1", "2", "3", "4"])]
+)
+async def test_trap_10_only_orders_of_the_wanted_store_views_are_read(store_ids, expected):
+    table = OrderTable([order(n, store_id=store_id) for n, store_id in enumerate((1, 2, 3, 1), start=1)])
+    store = open_store(table, page_size=1, store_ids=store_ids, **SINCE)
+    found, cursor = await read_all(store)
+    assert found == expected
+    table.orders[1]["updated_at"] = "2026-11-23 07:30:00"
+    again, _ = await read_all(store, cursor)
+    assert again == ([] if store_ids else ["2"])
+
+
 async def test_the_query_has_a_total_order_utc_times_and_no_plus_for_a_space():
     table = OrderTable([])
     await read_all(open_store(table, since=date(2026, 11, 23), store_ids=(), page_size=50))
@@ -201,11 +215,80 @@ async def test_the_catalogue_sku_behind_a_suffixed_one_is_looked_up_once():
     assert "/V1/products?" in transport.requests[1].url
 
 
-async def test_without_permission_to_read_products_orders_still_come_in_and_it_is_asked_once():
+def engraved(*product_ids):
+    """An order whose every row carries custom options, so that its SKUs have to be looked up."""
+    chosen = {"extension_attributes": {"custom_options": [{"option_id": "1", "option_value": "x"}]}}
+    rows = [row(n, product_id=n, sku=f"MUG-{n}-RED", product_option=chosen) for n in product_ids]
+    return order(1, items=rows)
+
+
+def catalogue(*product_ids):
+    return response({"items": [{"id": n, "sku": f"MUG-{n}"} for n in product_ids]})
+
+
+def base_skus(store, seen):
+    return [line.base_sku for line in store.interpret(seen.raw).lines]
+
+
+async def test_a_product_search_that_fails_for_a_moment_lets_the_poll_wait_instead_of_holding_good_orders():
+    page = response({"items": [engraved(7)], "total_count": 1})
+    hiccup = response("<html>Back soon</html>", 503, {"content-type": "text/html", "retry-after": "7"})
+    store, transport = scripted(page, hiccup, page, catalogue(7), **SINCE)
+    with pytest.raises(Retry) as later:
+        await store.changed_orders(None)
+    assert later.value.after_s == 7
+    store.world.clock.advance(7)
+    (seen,) = (await store.changed_orders(None)).orders
+    assert base_skus(store, seen) == ["MUG-7"]
+    assert len(transport.requests) == 4
+
+
+async def test_an_order_that_is_hinted_at_waits_for_the_product_search_too():
+    hiccup = response({"message": "Internal Error. Details are available in Magento log file."}, 500)
+    store, _ = scripted(response(engraved(7)), hiccup)
+    with pytest.raises(Retry):
+        await store.read_order("1")
+
+
+async def test_more_products_than_one_search_may_name_are_all_found():
+    ids = range(1001, 1102)
+    page = response({"items": [engraved(*ids)], "total_count": 1})
+    store, transport = scripted(page, catalogue(*ids[:100]), catalogue(*ids[100:]), **SINCE)
+    (seen,) = (await store.changed_orders(None)).orders
+    assert base_skus(store, seen) == [f"MUG-{n}" for n in ids]
+    asked = [dict(parse_qsl(urlsplit(request.url).query)) for request in transport.requests[1:]]
+    named = [query["searchCriteria[filter_groups][0][filters][0][value]"].split(",") for query in asked]
+    assert [len(each) for each in named] == [100, 1]
+    assert [each for some in named for each in some] == [str(n) for n in ids]
+
+
+async def test_without_permission_to_read_products_orders_still_come_in_and_it_is_not_asked_each_time():
     raw = recorded_body("order-get-configurable")
     refused = response(recorded_body("error-oauth1-resource-not-authorised"), 401)
     store, transport = scripted(response(raw), refused, response(raw))
     for _ in range(2):
         seen = await store.read_order("3")
-        assert [line.base_sku for line in store.interpret(seen.raw).lines] == [None, None]
+        assert base_skus(store, seen) == [None, None]
     assert len(transport.requests) == 3
+
+
+async def test_a_permission_that_is_given_later_is_noticed():
+    refused = response(recorded_body("error-oauth1-resource-not-authorised"), 401)
+    store, transport = scripted(response(engraved(7)), refused, response(engraved(7)), catalogue(7))
+    assert base_skus(store, await store.read_order("1")) == [None]
+    store.world.clock.advance(REFUSAL_KEPT.total_seconds())
+    assert base_skus(store, await store.read_order("1")) == ["MUG-7"]
+    assert len(transport.requests) == 4
+
+
+async def test_trap_30_a_product_that_was_deleted_leaves_its_order_readable():
+    store, _ = scripted(response(engraved(7, 8)), catalogue(8))
+    seen = await store.read_order("1")
+    assert base_skus(store, seen) == [None, "MUG-8"]
+    assert [line.sku for line in store.interpret(seen.raw).lines] == ["MUG-7-RED", "MUG-8-RED"]
+
+
+async def test_no_product_is_asked_for_where_that_is_not_wanted():
+    store, transport = scripted(response(engraved(7)), find_catalogue_skus=False)
+    assert base_skus(store, await store.read_order("1")) == [None]
+    assert len(transport.requests) == 1

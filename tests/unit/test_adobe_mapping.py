@@ -2,17 +2,21 @@
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from fakes.adobe import made_order, open_store, recorded_body, row
 from millstream.connectors.adobe_commerce.mapping import CATALOGUE_SKUS, sighting, trim_order
 from millstream.domain.errors import Reject
 from millstream.domain.order import order_gaps
+from millstream.domain.values import Money
 
 
 def order_of(*rows, grand_total, **changes):
-    """An order of these rows without shipping and tax, unless changed."""
+    """An order of these rows without shipping and tax, unless changed. It says no subtotal and nothing of a base."""
     plain = {"discount_amount": 0, "shipping_amount": 0, "shipping_discount_amount": 0, "tax_amount": 0}
+    plain |= {name: None for name in made_order() if name.startswith("base_")}
+    plain |= {"subtotal": None, "base_currency_code": "USD"}
     return made_order(items=list(rows), grand_total=grand_total, **plain | changes)
 
 
@@ -150,6 +154,84 @@ def test_shipping_is_net_of_its_own_discount_and_its_tax_is_in_the_tax():
     assert order.totals.tax.amount == Decimal("1.2")
 
 
+def test_trap_3_a_discount_on_a_bundle_stands_on_its_parts_where_they_carry_the_price():
+    bundle = row(14, product_type="bundle", sku="KIT-A-B", qty_ordered=2, price=25.5, row_total=51)
+    a = row(15, parent_item_id=14, sku="A", qty_ordered=4, price=10, row_total=36, discount_amount=4, tax_amount=6.84)
+    b = row(
+        16, parent_item_id=14, sku="B", qty_ordered=2, price=5.5, row_total=9.9, discount_amount=1.1, tax_amount=1.88
+    )
+    totals = {"subtotal": 51, "discount_amount": -5.1, "tax_amount": 8.72, "grand_total": 54.62}
+    order = interpret(order_of(bundle, a, b, **totals))
+    assert [(line.sku, line.discount.amount, line.net.amount) for line in order.lines] == [
+        ("A", 4, 36),
+        ("B", Decimal("1.1"), Decimal("9.9")),
+    ]
+
+
+def test_trap_3_a_discount_on_a_bundle_with_a_price_of_its_own_stands_on_it():
+    bundle = row(14, product_type="bundle", sku="KIT", qty_ordered=2, price=25, row_total=45, discount_amount=5)
+    part = row(15, parent_item_id=14, sku="A", qty_ordered=4, price=0, row_total=0)
+    order = interpret(order_of(bundle, part, subtotal=50, discount_amount=-5, grand_total=45))
+    assert [(line.sku, line.discount.amount, line.net.amount) for line in order.lines] == [("KIT", 5, 45)]
+
+
+def foreign_order(**changes):
+    """2 x 10.00 USD at 0.9 EUR, 10 % off, 5.00 USD shipping, 19 % tax on goods; each currency counted by itself."""
+    said = {"qty_ordered": 2, "price": 9, "discount_amount": 1.8, "row_total": 16.2, "tax_amount": 3.08}
+    said |= {"base_price": 10, "base_discount_amount": 2, "base_row_total": 18, "base_tax_amount": 3.42}
+    item = row(1, **said)
+    own = {"subtotal": 18, "discount_amount": -1.8, "tax_amount": 3.08, "shipping_amount": 4.5, "grand_total": 23.78}
+    base = {"base_subtotal": 20, "base_discount_amount": -2, "base_tax_amount": 3.42, "base_shipping_amount": 5}
+    base |= {"base_grand_total": 26.42, "base_currency_code": "USD", "base_to_order_rate": 0.9}
+    return order_of(item, order_currency_code="EUR", **own | base | changes)
+
+
+def test_trap_6_a_foreign_order_with_discount_and_tax_closes_in_both_currencies():
+    order = interpret(foreign_order())
+    (line,) = order.lines
+    assert (line.discount.amount, line.net.amount, line.tax.amount) == (
+        Decimal("1.8"),
+        Decimal("16.2"),
+        Decimal("3.08"),
+    )
+    assert {line.net.currency, line.tax.currency, order.totals.subtotal.currency} == {"EUR"}
+    assert order.base_sum == order.base_total == Money(Decimal("26.42"), "USD")
+
+
+def test_trap_6_a_gap_in_the_base_currency_alone_is_a_gap():
+    (gap,) = order_gaps(open_store(None).interpret(foreign_order(base_grand_total=26.43)))
+    assert gap == "in base currency they sum to 26.42 USD, the order says 26.43 USD"
+
+
+@pytest.mark.parametrize("lost", ["base_shipping_amount", "base_tax_amount", "base_currency_code", "base_grand_total"])
+def test_what_the_store_does_not_say_in_base_currency_is_not_held_against_the_order(lost):
+    order = interpret(foreign_order(**{lost: None}))
+    assert (order.base_sum is None) or (order.base_total is None)
+
+
+def test_trap_6_adjustments_have_twins_in_the_base_currency():
+    extras = {"gift_cards_amount": 2.7, "base_gift_cards_amount": 3}
+    extras["custom_fees"] = [{"custom_fee_code": "cod", "custom_fee_amount": 0.9, "base_custom_fee_amount": 1}]
+    raw = foreign_order(grand_total=23.78 - 2.7 + 0.9 + 0.45, base_grand_total=26.42 - 3 + 1 + 0.5)
+    raw["items"][0] |= {"weee_tax_applied_row_amount": 0.45, "base_weee_tax_applied_row_amnt": 0.5}
+    raw["extension_attributes"] = raw["extension_attributes"] | extras
+    assert interpret(raw).base_sum == Money(Decimal("24.92"), "USD")
+    del extras["base_gift_cards_amount"]
+    raw["extension_attributes"] = {**raw["extension_attributes"], **extras, "base_gift_cards_amount": None}
+    assert interpret(raw).base_sum is None
+
+
+def test_a_subtotal_that_is_not_the_sum_of_the_lines_is_a_gap():
+    (gap,) = order_gaps(open_store(None).interpret(order_of(row(1), row(2), subtotal=19, grand_total=20)))
+    assert gap == "lines before discount sum to 20.00 USD, the order says 19.00 USD"
+
+
+def test_a_store_that_counts_fixed_product_taxes_into_the_subtotal_closes_too():
+    fixed = row(1, weee_tax_applied_row_amount=0.5)
+    for subtotal in (10, 10.5):
+        assert interpret(order_of(fixed, subtotal=subtotal, grand_total=10.5)).totals.subtotal.amount == 10
+
+
 def test_trap_6_the_customers_currency_is_used_throughout_and_the_base_rate_kept():
     item = row(1, price=9.2, row_total=9.2, base_price=10, base_row_total=10)
     order = interpret(
@@ -225,6 +307,23 @@ def test_trap_9_a_customer_account_has_its_id_and_may_use_another_address_mail()
     raw = made_order(customer_is_guest=0, customer_id=7, customer_email="a@x.example", customer_firstname="Ann")
     customer = open_store(None).interpret(raw).customer
     assert (customer.external_id, customer.email) == ("7", "a@x.example")
+
+
+def test_trap_30_an_order_outlives_its_customers_account():
+    raw = made_order(customer_is_guest=0, customer_email="a@x.example", customer_firstname="A", customer_lastname="B")
+    raw["customer_id"] = None
+    customer = open_store(None).interpret(raw).customer
+    assert (customer.store_customer_id, customer.email, customer.name) == (None, "a@x.example", "A B")
+
+
+@pytest.mark.parametrize("sent", [{"email_sent": 1}, {"email_sent": None}, {}], ids=["sent", "null", "left out"])
+def test_trap_24_whether_the_stores_own_mail_has_gone_out_yet_makes_no_difference(sent):
+    raw = {name: value for name, value in made_order().items() if name != "email_sent"}
+    mailed, now = (
+        sighting(each, "shop", exportable_states=("new",)) for each in (made_order(email_sent=1), raw | sent)
+    )
+    assert msgspec.structs.replace(mailed, raw={}) == msgspec.structs.replace(now, raw={})
+    assert open_store(None).interpret(raw | sent) == open_store(None).interpret(made_order(email_sent=1))
 
 
 def test_trap_25_the_pickup_location_is_kept():

@@ -80,8 +80,11 @@ def test_trap_1_and_5_lines_quantities_and_totals_equal_the_recording(raw):
 
 
 @each_order
-def test_every_recorded_order_closes_to_the_cent(raw):
-    assert order_gaps(open_store(None).interpret(stored(raw))) == ()
+def test_every_recorded_order_closes_to_the_cent_in_both_currencies_and_its_lines_are_the_subtotal(raw):
+    order = open_store(None).interpret(stored(raw))
+    assert order_gaps(order) == ()
+    assert order.base_sum.amount == decimal(raw["base_grand_total"])
+    assert sum((line.net + line.discount).amount for line in order.lines) == decimal(raw["subtotal"])
 
 
 @each_order

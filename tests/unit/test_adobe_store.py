@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -356,6 +357,35 @@ async def test_trap_10_cloud_calls_have_no_rest_in_the_path_and_carry_the_scope_
     assert request.headers["Authorization"] == "Bearer t1"
     await store.read_order("15")
     assert transport.requests[-1].headers["Authorization"] == "Bearer t2"
+
+
+async def test_trap_10_a_paas_store_behind_ims_has_the_scope_in_the_path_and_the_organisation_in_the_headers():
+    token = response({"access_token": "t1", "expires_in": 86399})
+    store, transport = scripted(
+        token,
+        response(made_order(state="new")),
+        response({}),
+        flavour="paas",
+        auth="ims",
+        ims_client_id="client-1",
+        ims_client_secret="hush",
+        ims_org_id="ORG@AdobeOrg",
+        scope="wholesale_en",
+    )
+    await store.read_order("15")
+    await store.acknowledge("15", "000000015", erp_number="SO-1", status=None, key=KEY)
+    asked, *calls = transport.requests
+    assert (asked.method, asked.url) == ("POST", "https://ims-na1.adobelogin.com/ims/token/v3")
+    form = dict(parse_qsl(asked.body.decode()))
+    assert (form["grant_type"], form["client_id"], form["client_secret"]) == ("client_credentials", "client-1", "hush")
+    assert "commerce.accs" in form["scope"]
+    root = "https://shop.example/rest/wholesale_en/V1"
+    assert [(call.method, call.url) for call in calls] == [("GET", f"{root}/orders/15"), ("POST", f"{root}/orders")]
+    for call in calls:
+        assert call.headers["Authorization"] == "Bearer t1"
+        assert call.headers["x-api-key"] == "client-1"
+        assert call.headers["x-gw-ims-org-id"] == "ORG@AdobeOrg"
+        assert "Store" not in call.headers
 
 
 async def test_trap_21_the_scope_of_other_flavours_is_in_the_path():

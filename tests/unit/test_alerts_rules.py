@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from millstream.engine.alerts.hours import digest_day, quiet_until, time_of_day
 from millstream.engine.alerts.levels import AlertPolicy, Slo
-from millstream.engine.alerts.rules import RULES, Sight, conditions
+from millstream.engine.alerts.rules import RULES, Sight, Stake, conditions
 from millstream.engine.alerts.words import money, span
 from millstream.ports.drift import Differing, Drift
 from millstream.ports.gauges import Announced, Fault, FlowShare, Heartbeat, Kept, Queue, Reached, Reading
@@ -21,7 +22,7 @@ def ago(**span):
     return NOW - timedelta(**span)
 
 
-def sight(*, slo=None, policy=None, worth=None, breakers=None, seen_s=1, unknown=0, **reading):
+def sight(*, slo=None, policy=None, worth=None, breakers=None, seen_s=1, unknown=0, waiting=None, **reading):
     heartbeat = Heartbeat(worker="w1", started_at=ago(hours=1), seen_at=ago(seconds=seen_s), breakers=breakers or {})
     return Sight(
         reading=Reading(at=NOW, heartbeats=(heartbeat,), **reading),
@@ -29,8 +30,8 @@ def sight(*, slo=None, policy=None, worth=None, breakers=None, seen_s=1, unknown
         policy=policy or AlertPolicy(),
         systems={"erp": "tryton", "store": "shop", "crm": "sales"},
         watching_since=ago(hours=1),
-        worth=worth or {},
-        worth_unknown=unknown,
+        failing=Stake(worth=worth or {}, unknown=unknown),
+        waiting=waiting or {},
     )
 
 
@@ -83,6 +84,28 @@ def test_a_breaker_that_only_a_dead_worker_told_of_is_no_news():
     assert set(late) == {"worker-silent"}
 
 
+@pytest.mark.parametrize(
+    ("system", "stake", "items", "effect"),
+    [
+        ("tryton", Stake(orders=37, worth={"EUR": Decimal(212_000)}), 37, "37 orders, EUR 212 k, wait for tryton"),
+        (
+            "tryton",
+            Stake(orders=1, worth={"EUR": Decimal(195)}),
+            4,
+            "1 order, EUR 195, and 3 other items wait for tryton",
+        ),
+        ("tryton", None, 4, "4 items wait for tryton"),
+        ("tryton", None, 0, "What is to reach tryton from now on waits"),
+        ("shop", None, 2, "New orders do not arrive; 2 items wait for shop"),
+    ],
+)
+def test_a_connection_that_is_down_says_first_which_orders_and_how_much_money_wait(system, stake, items, effect):
+    subscriber = {"tryton": "erp", "shop": "store"}[system]
+    queues = (queue("retrying", items, subscriber, minutes=5), queue("held", 9, subscriber, hours=1)) if items else ()
+    seen = sight(breakers={system: ago(minutes=5)}, queues=queues, waiting={system: stake} if stake else {})
+    assert found(seen)["connection-down"].effect == f"{effect}: its breaker is open since 09:55 (5 min); nothing lost"
+
+
 def test_a_short_outage_is_no_alert():
     assert found(sight(breakers={"tryton": ago(seconds=30)})) == {}
 
@@ -98,6 +121,20 @@ def test_a_flow_fails_by_share_and_count():
     many = FlowShare(subscriber="crm", type="order.shipped", deliveries=50, failing=10)
     assert found(sight(flows=(few,))) == {}
     assert found(sight(flows=(many,)))["flow-failing"].effect.startswith("10 of 50 order.shipped of the last 15 min")
+
+
+def test_a_flow_with_a_level_of_its_own_is_judged_by_it_and_the_others_by_that_of_all():
+    slo = Slo(flows={"order.shipped to crm": {"percent": 60, "window_s": 7200}, "order.packed to crm": {"min": 2}})
+    shipped = FlowShare(subscriber="crm", type="order.shipped", deliveries=50, failing=29)
+    packed = FlowShare(subscriber="crm", type="order.packed", deliveries=9, failing=2)
+    other = FlowShare(subscriber="store", type="order.packed", deliveries=9, failing=9)
+    assert slo.flow_windows_s == (900.0, 7200)
+    told = conditions(sight(slo=slo, flows=(shipped, packed, other)))
+    assert [condition.scope for condition in told] == ["order.packed to crm"]
+    worse = msgspec.structs.replace(shipped, failing=30)
+    assert found(sight(slo=slo, flows=(worse,)))["flow-failing"].effect.startswith(
+        "30 of 50 order.shipped of the last 2 h do not reach sales"
+    )
 
 
 def test_a_backlog_is_deep_or_old():
@@ -127,6 +164,28 @@ def test_drift_is_told_from_the_agreed_share_on_with_the_first_orders_by_name():
     assert told.startswith("1 of 100 orders compared in the last day")
     assert told.endswith("shop-1-0: money in the ERP")
     assert found(sight(drift=drifted(checked=100, count=7)))["drift"].effect.endswith(", and others")
+
+
+class TestCanary:
+    @pytest.mark.parametrize(
+        ("orders", "announced", "told"),
+        [
+            (2, 0, None),
+            (3, 0, "none of the last 3 was announced"),
+            (6, 3, "3 of the last 6 were not announced"),
+            (20, 15, "5 of the last 20 were not announced"),
+            (20, 16, None),
+            (3, 1, None),
+            (0, 0, None),
+        ],
+    )
+    def test_missed_orders_are_told_by_number_and_share(self, orders, announced, told):
+        seen = found(sight(announced=Announced(orders=orders, announced=announced)))
+        assert (told in seen["canary-silent"].effect) if told else ("canary-silent" not in seen)
+
+    def test_a_webhook_that_is_back_is_not_held_against_what_it_missed_before(self):
+        assert "canary-silent" in found(sight(announced=Announced(orders=20, announced=5, in_a_row=5)))
+        assert "canary-silent" not in found(sight(announced=Announced(orders=20, announced=6, in_a_row=6)))
 
 
 def test_late_orders_are_told():

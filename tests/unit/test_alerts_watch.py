@@ -1,6 +1,7 @@
 """Alerts over the whole hub, on a manual clock: what goes wrong is told in time, once, and is over by itself."""
 
 from datetime import timedelta
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from fakes.notifier import RecordingNotifier
 from millstream.domain.errors import Reject, Retry
 from millstream.engine.alerts.levels import AlertPolicy, Slo
 from millstream.engine.alerts.rulebook import InForce
+from millstream.ports.desk import Filter
 from millstream.ports.notifier import Condition
 from millstream.web.order_hint import order_hint
 
@@ -32,10 +34,18 @@ class Watched(House):
     def __init__(self, database, **policy):
         super().__init__(database, **policy)
         self.notifier = RecordingNotifier()
+        self.rules = FixedRules()
+        self.watch_over()
+        self.place_order = self.erp.place_order
+
+    def watch_over(self):
         self.watch = self.hub.watch
         self.watch.notifier = self.notifier
-        self.rules = self.watch.rules = FixedRules()
-        self.place_order = self.erp.place_order
+        self.watch.rules = self.rules
+
+    def restart(self):
+        self.hub = self.build()
+        self.watch_over()
 
     def change(self, **policy):
         self.rules.now = msgspec.structs.replace(
@@ -50,6 +60,9 @@ class Watched(House):
             raise Retry(code, "erp: nobody answers", after_s=60, counts=False)
 
         self.erp.place_order = refuse
+
+    def breaker_opens(self):
+        self.hub.tap.note("breaker.opened", system="erp", failures=5, cooldown_s=1.0)
 
     def erp_works(self):
         self.erp.place_order = self.place_order
@@ -139,7 +152,7 @@ async def test_an_order_held_for_a_reason_counts_as_not_in_the_erp(house):
 async def test_alerts_of_one_cause_are_told_as_one(house):
     house.erp_fails()
     await house.place()
-    house.hub.tap.note("breaker.opened", system="erp", failures=5, cooldown_s=1.0)
+    house.breaker_opens()
     await house.go(120)
     alerts = await house.alerts()
     assert {alerts["connection-down"].cause, alerts["orders-failing"].cause} == {"connection/erp"}
@@ -151,13 +164,61 @@ async def test_alerts_of_one_cause_are_told_as_one(house):
 async def test_what_hid_behind_another_alert_is_told_when_that_one_is_over(house):
     house.erp_fails()
     await house.place()
-    house.hub.tap.note("breaker.opened", system="erp", failures=5, cooldown_s=1.0)
+    house.breaker_opens()
     await house.go(90)
     house.erp_works()
     await house.go(180)  # the order is in, and yet nobody told that the breaker closed
     alerts = await house.alerts()
     assert (alerts["orders-failing"].state, alerts["connection-down"].state) == ("resolved", "firing")
-    assert any("wait for erp" in title for title in house.notifier.titles())
+    assert "What is to reach erp from now on waits" in house.notifier.titles()
+
+
+async def test_orders_that_fail_while_somebody_is_on_the_breaker_are_told_within_a_minute_with_their_money(house):
+    house.change(escalate_after_s=120)
+    house.erp_fails()
+    await house.turn()
+    house.breaker_opens()  # at night: polling found the ERP away, and no order is about
+    await house.go(75)
+    down = (await house.alerts())["connection-down"]
+    assert house.notifier.titles() == ["What is to reach erp from now on waits"]
+    await house.watch.book.acknowledge(down.id, actor="cli:ann", now=house.world.clock.now())
+    house.world.clock.advance(600)
+    await house.place()
+    failed_at = house.world.clock.now()
+    await house.go(60)
+    alert = (await house.alerts())["orders-failing"]
+    assert (alert.state, alert.told_with) == ("firing", None)
+    assert alert.fired_at - failed_at <= timedelta(seconds=60)
+    _, title, body = house.notifier.told[-1]
+    assert title.startswith("1 order, EUR 195, wait up to")
+    assert "\nAlso: 1 order, EUR 195, wait for erp: its breaker is open since 08:00" in body
+    await house.go(150)
+    assert house.notifier.titles()[-1].startswith("Nobody is on it: 1 order, EUR 195")
+
+
+async def test_a_breaker_that_opens_on_orders_says_how_many_wait_and_what_they_are_worth(house):
+    house.erp_fails()
+    house.expect(failing_orders_min=10)
+    for _ in range(3):
+        await house.place()
+    await house.turn()
+    house.breaker_opens()
+    await house.go(75)
+    assert house.notifier.titles() == ["3 orders, EUR 584, wait for erp"]
+
+
+async def test_orders_that_an_earlier_version_hid_behind_a_breaker_are_told(house):
+    house.erp_fails()
+    await house.turn()
+    house.breaker_opens()
+    await house.go(75)
+    leader = (await house.alerts())["connection-down"]
+    await house.place()
+    await house.go(15)
+    hidden = msgspec.structs.replace((await house.alerts())["orders-failing"], told_with=leader.id)
+    await house.watch.book.change(hidden, now=house.world.clock.now())
+    await house.go(15)
+    assert (await house.alerts())["orders-failing"].told_with is None
 
 
 async def test_when_every_worker_is_dead_the_web_edge_still_sees_it(house):
@@ -211,6 +272,60 @@ async def test_dead_letters_reviews_and_backlog_are_told(house):
     assert alerts["dead-letters"].state == "firing"
 
 
+class Impatient(Watched):
+    """One failure makes a dead letter."""
+
+    more_settings: ClassVar = {"retry": {"attempts_max": 1}}
+
+
+async def test_dead_letters_are_told_again_whenever_there_are_twice_as_many(database):
+    house = Impatient(database)
+
+    async def give_up(order, *, customer_id, key):
+        raise Retry("erp.status", "the ERP answered 500")
+
+    house.erp.place_order = give_up
+    told = []
+    for total in range(1, 6):
+        await house.place()
+        await house.go(15)
+        if total == 2:
+            (alert,) = [one for one in await house.watch.book.open_alerts() if one.code == "dead-letters"]
+            await house.watch.book.acknowledge(alert.id, actor="cli:ann", now=house.world.clock.now())
+        told.append([title for title in house.notifier.titles() if "will not go on" in title])
+    assert told[0] == ["1 item for erp will not go on without you"]
+    assert told[1] == [*told[0], "More: 2 items for erp will not go on without you"]
+    assert told[2] == told[1]
+    assert told[3] == [*told[1], "More: 4 items for erp will not go on without you"]
+    assert told[4] == told[3]
+    alert = await house.watch.book.find(alert.id)
+    assert (alert.state, alert.told_size) == ("acknowledged", 4)
+    heard = [one.occasion for one in await house.watch.book.notifications(alert_id=alert.id)]
+    assert heard == [f"alert/{alert.id}/grown-4", f"alert/{alert.id}/grown-2", f"alert/{alert.id}/fired"]
+
+
+async def test_dead_letters_that_became_fewer_are_measured_from_there(database):
+    house = Impatient(database)
+
+    async def give_up(order, *, customer_id, key):
+        raise Retry("erp.status", "the ERP answered 500")
+
+    house.erp.place_order = give_up
+    for _ in range(5):
+        await house.place()
+    await house.go(15)
+    dead = [row["id"] for row in await house.rows("select id from delivery where state = 'dead'")]
+    await house.hub.desk.discard(Filter(ids=tuple(dead[:4])), actor="cli:ann", reason="placed twice")
+    await house.go(15)
+    assert (await house.alerts())["dead-letters"].told_size == 1
+    await house.place()
+    await house.go(15)
+    assert [title for title in house.notifier.titles() if "will not go on" in title] == [
+        "5 items for erp will not go on without you",
+        "More: 2 items for erp will not go on without you",
+    ]
+
+
 async def test_a_review_that_waits_too_long_is_told(house):
     async def refuse(order, *, customer_id, key):
         raise Reject("erp.credit_limit", "the credit limit is reached")
@@ -239,17 +354,90 @@ async def test_orders_that_only_polling_brings_while_a_webhook_is_set_up_are_tol
     assert "none of the last 3 was announced" in (await house.alerts())["canary-silent"].effect
 
 
-async def test_orders_that_the_webhook_announced_keep_the_canary_quiet(house):
-    house.watch._store = "shop"
-    now = house.world.clock.now()
+def with_door(*, store):
+    return {"doors": {"hook": {"kind": "mageos", "store": store, "secrets": ["0123456789abcdef"]}}}
+
+
+class Announced(Watched):
+    """A house whose settings have a door that the store is to announce its orders at."""
+
+    more_settings: ClassVar = with_door(store="shop")
+
+    async def order(self, *, announced):
+        placed = await self.place()
+        if announced:
+            number = str(placed["entity_id"])
+            now = self.world.clock.now()
+            hint = order_hint("shop", number, source_id=f"h{number}", updated_at=None, occurred_at=now)
+            await self.hub.ledger.accept([hint])
+        await self.go(15)
+
+
+async def test_a_door_in_the_settings_sets_the_canary_and_a_shop_of_two_orders_an_hour_hears_of_it(database):
+    house = Announced(database)
+    await house.turn()
     for _ in range(3):
-        placed = await house.place()
-        hint = order_hint("shop", str(placed["entity_id"]), source_id=f"h{placed['entity_id']}", updated_at=None,
-                          occurred_at=now)  # fmt: skip
-        await house.hub.ledger.accept([hint])
+        await house.order(announced=False)
+        house.world.clock.advance(1785)
+    await house.go(45)
+    assert "none of the last 3 was announced" in (await house.alerts())["canary-silent"].effect
+
+
+async def test_a_door_for_another_store_sets_no_canary(database):
+    class Elsewhere(Announced):
+        more_settings: ClassVar = with_door(store="outlet")
+
+    house = Elsewhere(database)
+    for _ in range(3):
+        await house.order(announced=False)
+    await house.go(150)
+    assert "canary-silent" not in await house.alerts()
+
+
+async def test_a_webhook_that_loses_every_second_order_is_told_and_over_once_it_is_back(database):
+    house = Announced(database)
+    await house.turn()
+    for n in range(6):
+        await house.order(announced=n % 2 == 0)
+    await house.go(120)
+    assert "3 of the last 6 were not announced" in (await house.alerts())["canary-silent"].effect
+    for _ in range(6):
+        await house.order(announced=True)
+    await house.go(150)
+    assert (await house.alerts())["canary-silent"].state == "resolved"
+
+
+async def test_orders_of_before_the_door_was_set_up_are_none_that_a_webhook_missed(database):
+    house = Watched(database)
+    for _ in range(3):
+        await house.place()
+    await house.go(30)
+    house.world.clock.advance(60)
+    house.more_settings = with_door(store="shop")
+    house.restart()
+    await house.go(150)
+    assert "canary-silent" not in await house.alerts()
+
+
+async def test_orders_that_the_webhook_announced_keep_the_canary_quiet(database):
+    house = Announced(database)
+    for _ in range(3):
+        await house.order(announced=True)
     await house.go(150)
     assert await house.value("select count(*) from event where type = 'order.placed'") == 3
     assert "canary-silent" not in await house.alerts()
+
+
+async def test_each_flow_is_measured_over_the_window_that_it_is_judged_by(house):
+    house.expect(
+        failing_flow_min=1, failing_flow_window_s=60, flows={"order.placed to erp": {"window_s": 7200, "percent": 100}}
+    )
+    house.erp_fails()
+    await house.place()
+    await house.go(15)
+    house.world.clock.advance(600)
+    await house.go(45)
+    assert "1 of 1 order.placed of the last 2 h" in (await house.alerts())["flow-failing"].effect
 
 
 async def test_acknowledging_stops_escalation_and_is_in_the_audit_trail(house):
@@ -266,6 +454,34 @@ async def test_acknowledging_stops_escalation_and_is_in_the_audit_trail(house):
     assert await house.value("select actor from audit where action = 'alert.acknowledge'") == "cli:ann"
     with pytest.raises(Reject, match="does not fire"):
         await house.watch.book.acknowledge(alert.id, actor="cli:ann", now=house.world.clock.now())
+
+
+class Public(Watched):
+    """A house that people reach at an address."""
+
+    more_settings: ClassVar = {"access": {"public_url": "https://hub.example.com"}}
+
+
+async def test_a_message_leads_to_the_page_of_its_alert(database):
+    house = Public(database)
+    house.erp_fails()
+    await house.place()
+    await house.go(30)
+    house.erp_works()
+    await house.go(180)
+    alert = (await house.alerts())["orders-failing"]
+    bodies = [body for _, _, body in house.notifier.told if "orders-failing" in body]
+    assert [body.splitlines()[-1] for body in bodies] == [
+        f"See it and take it on: https://hub.example.com/console/alerts/{alert.id}",
+        f"See it: https://hub.example.com/console/alerts/{alert.id}",
+    ]
+
+
+async def test_without_a_public_address_a_message_leads_nowhere(house):
+    house.erp_fails()
+    await house.place()
+    await house.go(30)
+    assert "http" not in house.notifier.told[0][2]
 
 
 async def test_what_nobody_takes_on_is_escalated_once_to_those_named_for_it(house):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fakes.house import House
-from fakes.shell import Shell
+from fakes.shell import InnerShell, Shell
 from millstream import cli
 from millstream.ports.desk import Filter
 
@@ -17,7 +17,13 @@ def house(database):
 
 @pytest.fixture
 def shell(database, house):
-    return Shell(database.url, house)
+    return InnerShell(database.url, house)
+
+
+@pytest.fixture
+def process(database):
+    """The command as it is installed."""
+    return Shell(database.url)
 
 
 async def held(house, **wish):
@@ -28,13 +34,13 @@ async def held(house, **wish):
     return row
 
 
-async def test_list_shows_what_waits_for_somebody_with_the_reason(house, shell):
+async def test_list_shows_what_waits_for_somebody_with_the_reason(house, process):
     row = await held(house)
-    code, out, _ = await shell("deliveries", "list")
+    code, out, _ = await process("deliveries", "list")
     assert code == 0
     assert f"{row.id}" in out
     assert "price.stale" in out
-    code, out, _ = await shell("deliveries", "list", "--json")
+    code, out, _ = await process("deliveries", "list", "--json")
     assert [entry["code"] for entry in json.loads(out)] == ["price.stale"]
 
 
@@ -62,33 +68,6 @@ async def test_release_refuses_a_rule_whose_cause_must_be_mended_and_says_what_t
     assert "Traceback" not in err
 
 
-async def test_amend_keeps_the_original_beside_and_goes_on_with_the_amended_payload(house, shell, tmp_path):
-    row = await held(house)
-    story = await house.hub.desk.show_delivery(row.id)
-    amended = json.loads(json.dumps(story.data))
-    for item in amended["order"]["items"]:
-        item.update(price=129.9, row_total=129.9)
-    amended["order"].update(subtotal=129.9, grand_total=round(amended["order"]["grand_total"] + 29.9, 2))
-    file = tmp_path / "payload.json"
-    file.write_text(json.dumps(amended))
-    code, _, err = await shell("deliveries", "amend", str(row.id), str(file))
-    assert (code, err) == (0, "")
-    await house.settle_down()
-    (key,) = house.erp.orders
-    assert str(house.erp.orders[key]["order"].lines[0].unit_price.amount) == "129.9"
-    after = await house.hub.desk.show_delivery(row.id)
-    assert after.data == story.data
-    assert after.amended == amended
-
-
-async def test_amending_with_something_that_is_no_object_is_refused_with_a_line_that_teaches(house, shell):
-    row = await held(house)
-    code, _, err = await shell("deliveries", "amend", str(row.id), "-", stdin="[1, 2")
-    assert code == 2
-    assert "no JSON" in err
-    assert "Traceback" not in err
-
-
 async def test_retry_by_filter_shows_an_estimate_first_and_asks(house, shell):
     await held(house)
     code, out, _ = await shell("deliveries", "retry", "--code", "price.stale", stdin="n\n")
@@ -98,13 +77,6 @@ async def test_retry_by_filter_shows_an_estimate_first_and_asks(house, shell):
     code, out, _ = await shell("deliveries", "retry", "--code", "price.stale", stdin="y\n")
     assert (code, "1 due now" in out) == (0, True)
     assert await house.value("select state from delivery where fault_code = 'price.stale'") == "retrying"
-
-
-async def test_an_action_without_a_choice_does_nothing(house, shell):
-    await held(house)
-    code, out, _ = await shell("deliveries", "retry", "--yes")
-    assert code == 1
-    assert "Say which" in out
 
 
 async def test_discard_hands_the_lane_to_what_waits_behind(house, shell):
@@ -140,6 +112,19 @@ async def test_any_number_shows_the_whole_history_of_an_order(house, shell):
     assert placed["increment_id"] in out
 
 
+async def test_orders_are_listed_by_their_state(house, shell):
+    row = await held(house)
+    placed = await house.place()
+    await house.settle_down()
+    stuck = row.subject.rpartition("-")[2]
+    for state, shown, hidden in (
+        ("review", stuck, placed["increment_id"]),
+        ("confirmed", placed["increment_id"], stuck),
+    ):
+        code, out, _ = await shell("orders", "list", "--state", state)
+        assert (code, shown in out, hidden in out) == (0, True, False), out
+
+
 async def test_audit_verify_finds_an_altered_row(house, shell):
     await house.place()
     await house.settle_down()
@@ -152,16 +137,16 @@ async def test_audit_verify_finds_an_altered_row(house, shell):
     assert (code, "ALTERED" in out) == (1, True)
 
 
-async def test_a_missing_connector_is_one_line_that_says_what_to_set(shell):
-    code, _, err = await shell("doctor")
+async def test_a_missing_connector_is_one_line_that_says_what_to_set(process):
+    code, _, err = await process("doctor")
     assert code == 2
     assert "[store] kind" in err
     assert "Traceback" not in err
 
 
-async def test_a_database_that_does_not_answer_is_one_line(shell):
-    shell.env["MILLSTREAM_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
-    code, _, err = await shell("orders", "list")
+async def test_a_database_that_does_not_answer_is_one_line(process):
+    process.env["MILLSTREAM_DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/nothing"
+    code, _, err = await process("orders", "list")
     assert code == 2
     assert "store.unavailable" in err
     assert "Traceback" not in err
@@ -176,4 +161,4 @@ def test_every_verb_is_there():
     assert groups["deliveries"] == {"list", "show", *mending, "assign", "tag", "snooze"}
     assert groups["bulk"] == {"estimate", "start", "show", "pause", "resume", "cancel"}
     assert groups["connections"] == {"list", "show", "pause", "drain", "resume"}
-    assert groups["orders"] == {"show", "list"}
+    assert groups["orders"] == {"show", "list", "hold", "unhold"}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fakes.house import House
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ async def house(database):
 
 
 async def test_rows_are_listed_narrowed_and_exported(house):
-    shell = Shell(house.database.url)
+    shell = InnerShell(house.database.url)
     code, out, err = await shell("audit", "list", "--people")
     assert (code, err) == (0, "")
     assert [line.split()[2:5] for line in out.splitlines()[1:]] == [["anna", "connection.pause", "connection/crm"]]

@@ -1,4 +1,4 @@
-"""Closing, opening again, looking after and bulk actions, as an operator types them."""
+"""Resolving, reopening, looking after and bulk actions, as an operator types them."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from test_cli import held
 
 from fakes.house import House
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 from millstream.ports.desk import Filter
 
 
@@ -17,7 +17,7 @@ def house(database):
 
 @pytest.fixture
 def shell(database, house):
-    return Shell(database.url, house)
+    return InnerShell(database.url, house)
 
 
 async def row_of(house, delivery_id):

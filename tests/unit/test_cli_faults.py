@@ -3,7 +3,7 @@
 import pytest
 
 from fakes.house import House
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 from millstream.ports.desk import Filter
 
 
@@ -14,7 +14,7 @@ def house(database):
 
 @pytest.fixture
 def shell(database, house):
-    return Shell(database.url, house)
+    return InnerShell(database.url, house)
 
 
 async def test_a_failure_is_shown_with_what_it_means_and_who_mends_it(house, shell):

@@ -6,17 +6,9 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 
-from fakes.house import CRM, STORE, House, store_credentials
-from fakes.shell import Shell
+from fakes.house import House
+from fakes.shell import InnerShell
 
-SAP = {
-    "kind": "sap_s4hana",
-    "username": "hub",
-    "password": "x",
-    "sales_organization": "1010",
-    "distribution_channel": "10",
-    "plant": "1010",
-}
 GUEST = {"email": "nora@gruen-chemie.example", "firstname": "Nora", "lastname": "New"}
 
 
@@ -43,16 +35,7 @@ def house(database):
 @pytest.fixture
 async def shell(database, house):
     async with served(house.crm_app) as crm_url:
-        shell = Shell(database.url, house)
-        store = {**STORE, **store_credentials(house.store_app), "base_url": "http://127.0.0.1:9"}
-        sections = {
-            "store": store,
-            "crm": {**CRM, "login_url": crm_url},
-            "erp": {**SAP, "base_url": "http://127.0.0.1:9"},
-        }
-        for name, section in sections.items():
-            shell.env |= {f"MILLSTREAM_{name}__{key}".upper(): str(value) for key, value in section.items()}
-        yield shell
+        yield InnerShell(database.url, house).knows_systems(crm_url)
 
 
 async def waiting(house, guest=GUEST):

@@ -8,7 +8,7 @@ from millstream.domain import events
 from millstream.domain.events import EVENT_TYPES, NewEvent
 from millstream.engine.routes import Routes
 from millstream.flows import ROUTES
-from millstream.flows.confirmation import by_customer
+from millstream.flows.confirmation import by_customer, by_incomplete_order
 
 CONSTANTS = {value for name, value in vars(events).items() if name.startswith("ORDER_")}
 UNROUTED: dict[str, str] = {}  # event type -> why nobody needs to hear of it
@@ -45,7 +45,8 @@ def test_an_event_goes_to_each_subscriber_once(event_type):
 
 @pytest.mark.parametrize("event_type", sorted(ROUTES))
 def test_the_crm_hears_of_one_customer_in_one_lane(event_type):
-    assert all(route.lane is by_customer for route in ROUTES[event_type] if route.subscriber == "crm")
+    lane = by_incomplete_order if event_type == events.ORDER_INCOMPLETE_IN_CRM else by_customer
+    assert all(route.lane is lane for route in ROUTES[event_type] if route.subscriber == "crm")
 
 
 def new(event_type, **data):
@@ -57,6 +58,11 @@ def new(event_type, **data):
 def test_lanes_are_one_per_subscriber_and_order_and_in_the_crm_one_per_customer():
     addressed = Routes(ROUTES).address(new(events.ORDER_CONFIRMED, customer_id="C-5"))
     assert {(to.subscriber, to.lane) for to in addressed} == {("store", "store/shop-1-7"), ("crm", "crm/C-5")}
+
+
+def test_an_order_that_waits_for_a_product_of_the_crm_keeps_nothing_of_its_customer_waiting():
+    (addressed,) = Routes(ROUTES).address(new(events.ORDER_INCOMPLETE_IN_CRM, customer_id="C-5"))
+    assert (addressed.subscriber, addressed.lane) == ("crm", "crm/shop-1-7/incomplete")
 
 
 def test_an_event_nobody_routes_is_addressed_to_nobody_and_has_no_flow():

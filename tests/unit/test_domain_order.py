@@ -82,7 +82,7 @@ def order(*lines, shipping="0", tax="0", total=None, adjustments=()) -> SalesOrd
         ship_to=ADDRESS,
         lines=lines,
         totals=Totals(
-            subtotal=euro(nets),
+            subtotal=euro(nets + sum(one.discount.amount for one in lines)),
             discount=euro("0"),
             shipping=euro(shipping),
             tax=euro(tax),

@@ -25,6 +25,9 @@ async def plan_of(database, name, *values):
     ("name", "values", "index", "place"),
     [
         ("newest", (*PLACE, 51), "event_placed_by_time", "(ROW(received_at, id) < ROW("),
+        ("in_state", (*PLACE, "packed", 5000, 51), "event_placed_by_time", "(ROW(received_at, id) < ROW("),
+        ("looked_to", (*PLACE, 5000), "event_placed_by_time", "(ROW(received_at, id) < ROW("),
+        ("on_the_way", (["held", "dead"], 12345, 51), "delivery_by_state", "(id < '12345'"),
         ("search", ("so", "so-5", "S", 51), "order_alias_by_prefix", "order_key) > ROW('so-5'"),
         ("search", ("so", "so-5", "S", 51), "event_by_placed_number", "subject) > ROW('so-5'"),
     ],
@@ -37,6 +40,6 @@ async def test_a_page_begins_at_its_place_in_the_index(database, name, values, i
     assert any(line.startswith("->  Limit") for line in plan[: scans[0]]), plan
 
 
-@pytest.mark.parametrize("name", ["newest", "search"])
+@pytest.mark.parametrize("name", ["newest", "search", "on_the_way", "in_state", "looked_to"])
 def test_no_list_of_orders_skips_rows_to_get_to_its_page(name):
     assert not re.search(r"\boffset\b", lookup._SQL[name], re.IGNORECASE)

@@ -55,7 +55,10 @@ def test_an_expression_gives_its_value_or_nothing(cells, expression, value):
         ("$map([1..9999], function($x){$map([1..9999], function($y){$y})})", "D1012"),
         ("$pad('x', 2000000000)", "exhausted"),
         ("$length($replace($pad('', 100000, 'x'), 'x', $pad('', 100000, 'y')))", "exhausted"),
-        ("($f := function($s, $n){$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f('xxxxxxxxxx', 40)))", "exhausted"),
+        (  # whichever runs out first, time or memory
+            "($f := function($s, $n){$n = 0 ? $s : $f($s & $s, $n - 1)}; $length($f('xxxxxxxxxx', 40)))",
+            "D1012 exhausted",
+        ),
         ("(" * 5000 + "1" + ")" * 5000, "U1002"),
         ("source.(", "S0207"),
         ("$sum", "function"),
@@ -70,7 +73,8 @@ def test_an_expression_gives_its_value_or_nothing(cells, expression, value):
 def test_what_runs_away_or_is_not_allowed_is_told_and_the_next_one_is_evaluated(cells, expression, error):
     began = monotonic()
     result = ask(cells, expression)
-    assert (result.error, result.value) == (error, None)
+    assert result.error in error.split()
+    assert result.value is None
     assert result.message
     assert monotonic() - began < PATIENCE_S
     assert ask(cells, "1 + 1") == Result(value=2)

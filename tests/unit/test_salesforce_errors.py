@@ -107,6 +107,27 @@ def test_a_good_composite_has_no_errors_even_where_an_event_was_queued():
     assert read_composite_errors([{"referenceId": "e", "httpStatusCode": 201, "body": queued}]) == ()
 
 
+@pytest.mark.parametrize(("doing", "counts"), [("purchase.announce", False), ("purchase.record", True)])
+def test_the_hourly_limit_of_events_is_waited_for_and_another_limit_is_a_failure(interpreter, doing, counts):
+    failure = interpreter.failure(ApiError(code="LIMIT_EXCEEDED", message="why"), doing=doing)
+    assert failure.counts is counts
+
+
+@pytest.mark.parametrize("member", ["duplicateResult", "duplicateResut"])
+def test_what_a_duplicate_rule_found_is_named_accounts_by_name_and_persons_by_id_alone(interpreter, member):
+    account = {"attributes": {"type": "Account"}, "Id": "001A", "Name": "Acme"}
+    person = {"attributes": {"type": "Contact"}, "Id": "003B", "Name": "Anna Albers"}
+    found = [{"matchRecords": [{"record": account}, {"record": person}]}, {"matchRecords": None}, "?"]
+    told = {member: {"duplicateRule": "Rule_1", "matchResults": found}, "errorCode": "DUPLICATES_DETECTED"}
+
+    (error,) = read_errors(answer(400, [told]))
+    failure = interpreter.failure(error, doing="customer.create")
+
+    assert (error.rule, error.resembles) == ("Rule_1", ("Account Acme (001A)", "Contact (003B)"))
+    assert "Rule_1 found Account Acme (001A); Contact (003B)" in failure.message
+    assert "Anna" not in failure.message
+
+
 def test_every_shape_of_a_bad_answer_is_read():
     assert read_errors(answer(200, {"id": "1"})) == ()
     assert read_errors(answer(400, [{"errorCode": "A", "message": "m", "fields": ["F"]}]))[0].fields == ("F",)

@@ -6,6 +6,7 @@ import pytest
 
 from fakes.transport import AsgiTransport
 from millstream.sandbox.faults import REQUEST_KINDS, FaultMiddleware, Faults, LostAnswer
+from millstream.sandbox.refusals import SALESFORCE, SAP, STORE
 from millstream.wire.http import Request, TransportError
 
 
@@ -33,7 +34,7 @@ class Slept:
 
 def sandbox(**options):
     app, slept = Counter(), Slept()
-    return app, slept, AsgiTransport(box=FaultMiddleware(app, Faults(sleep=slept, **options)))
+    return app, slept, AsgiTransport(box=FaultMiddleware(app, Faults(sleep=slept, **options), STORE))
 
 
 async def send(transport, path, method="GET", body=None):
@@ -123,6 +124,22 @@ async def test_maintenance_answers_with_a_page_and_not_with_json():
     await send(transport, "/_sim/faults", "POST", {"rate": {"503_html": 1}})
     answer = await send(transport, "/x")
     assert (answer.status, answer.is_json) == (503, False)
+
+
+REFUSED = ("429", "500", "503", "503_html")
+
+
+@pytest.mark.parametrize("refusals", [STORE, SALESFORCE, SAP], ids=["store", "salesforce", "sap"])
+def test_every_system_has_its_answer_to_every_refusal_and_a_page_is_never_json(refusals):
+    tables = [refusals.usual, *refusals.elsewhere.values()]
+    assert refusals.usual.keys() == set(REFUSED)
+    for table in tables:
+        assert table.keys() <= set(REFUSED)
+        for refusal in table.values():
+            is_json = "json" in refusal.media_type
+            assert is_json is refusal.body.startswith((b"{", b"["))
+            assert not is_json or json.loads(refusal.body)
+    assert not any(refusal.asks for table in tables for refusal in table.values()) or refusals is not SALESFORCE
 
 
 async def test_rates_apply_to_the_named_operations_only():

@@ -4,8 +4,9 @@ import os
 
 import pytest
 
-from millstream.alerting import in_settings
-from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.alerting import in_settings, refuse_unknown_flows
+from millstream.engine.alerts.levels import AlertPolicy, FlowLevel, Slo
+from millstream.flows import ROUTES
 from millstream.settings import SettingsError, read_settings
 
 SECRET = "a-secret-nobody-may-see"
@@ -30,6 +31,8 @@ def folder(tmp_path, monkeypatch):
         ('[alerts]\nescalate_to = ["boss"]', "escalate_to names boss, and there is no such channel"),
         ("[alerts]\nevery_s = 60", "alerts.every_s"),
         ("[slo]\nfailing_orders_percent = 0", "slo.failing_orders_percent"),
+        ('[slo.flows."order.shipped to crm"]\npercent = 0', "slo.flows.order.shipped to crm.percent"),
+        ('[slo.flows."order.shipped to crm"]\nshare = 5', "share"),
         ('[telemetry]\nmetrics = "token"', "metrics_token of 16 characters or more"),
         (f'[telemetry]\nmetrics = "open"\nmetrics_token = "{SECRET}"', "telemetry.metrics"),
         (f'[telemetry]\ntraces_url = "http://user:{SECRET}@collector.example"', "telemetry.traces_url"),
@@ -41,6 +44,17 @@ def test_a_wrong_setting_is_refused_at_the_start_and_not_shown(text, told, folde
         read_settings()
     assert told in str(refused.value)
     assert SECRET not in str(refused.value)
+
+
+def test_a_level_for_one_flow_is_read_and_a_flow_that_does_not_exist_is_refused(folder):
+    (folder / "millstream.toml").write_text('[slo.flows."order.shipped to crm"]\npercent = 50\nwindow_s = 60\n')
+    settings = read_settings()
+    refuse_unknown_flows(settings, ROUTES)
+    slo, _ = in_settings(settings)
+    assert slo.level_of("order.shipped to crm") == FlowLevel(percent=50.0, window_s=60.0, min=10)
+    (folder / "millstream.toml").write_text('[slo.flows."order.shiped to crm"]\npercent = 50\n')
+    with pytest.raises(SettingsError, match=r'"order\.shiped to crm".*order\.shipped to crm'):
+        refuse_unknown_flows(read_settings(), ROUTES)
 
 
 def test_channels_come_from_file_and_environment_and_are_secret(folder, monkeypatch):

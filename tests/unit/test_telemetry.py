@@ -18,6 +18,7 @@ from millstream.domain.errors import Retry
 from millstream.engine.telemetry import CALLS_MAX, SpanTap, otlp
 from millstream.engine.trace import root_span_id, trace_id, traceparent
 from millstream.web.order_hint import order_hint
+from millstream.web.trace_context import with_context
 
 pytestmark = pytest.mark.quick_commits
 
@@ -123,6 +124,23 @@ async def test_a_hint_leads_to_the_trace_of_its_order(house, exported):
     assert [(link.context.trace_id, link.context.span_id) for link in hinted.links] == [
         (trace_id(key), root_span_id(key))
     ]
+
+
+async def test_a_sender_that_told_its_trace_is_linked_to(house, exported):
+    placed = await house.place()
+    hint = order_hint(
+        "shop", str(placed["entity_id"]), source_id="h1", updated_at=None, occurred_at=house.world.clock.now()
+    )
+    await house.hub.ledger.accept(with_context([hint], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"))
+    await house.hub.worker.run_due()
+    await house.settle_down()
+    (hinted,) = [span for span in exported.get_finished_spans() if span.name == "order.hinted to inbox"]
+    linked = {(link.context.trace_id, link.context.span_id) for link in hinted.links}
+    key = f"shop-1-{placed['increment_id']}"
+    assert linked == {
+        (0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331),
+        (trace_id(key), root_span_id(key)),
+    }
 
 
 async def test_a_failed_try_is_a_span_with_its_code_and_the_next_one_another(house, exported):

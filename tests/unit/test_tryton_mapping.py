@@ -10,6 +10,7 @@ from fakes.real_tryton import address, order
 from fakes.tryton_answers import connector, rows
 from millstream.connectors.tryton.mapping import (
     Item,
+    Masters,
     Parties,
     address_values,
     items_by_sku,
@@ -21,7 +22,6 @@ from millstream.connectors.tryton.mapping import (
     sale_values,
     same_address,
 )
-from millstream.connectors.tryton.masters import Masters
 from millstream.connectors.tryton.reading import acknowledgement, is_cancelled, shipments
 from millstream.domain.errors import Reject
 from millstream.domain.order import LineOption
@@ -190,6 +190,14 @@ def test_an_open_work_order_that_ends_later_moves_the_line_and_the_order():
     sale["lines."][1]["productions."][0]["planned_date"] = date(2027, 3, 1)
     answer = acknowledgement(sale)
     assert answer.lines[1].ship_date == answer.ship_date == date(2027, 3, 2)
+
+
+def test_of_a_service_nothing_is_waited_for():
+    sale = rows("order_processing")[0]
+    sale["lines."][0]["product."]["type"] = "service"
+    answer = acknowledgement(sale)
+    assert [(line.ships, line.reason) for line in answer.lines[:1]] == [(False, "service, nothing ships")]
+    assert all(line.ships for line in answer.lines[1:])
 
 
 def test_a_purchase_without_any_date_makes_the_date_unknown_and_never_today():

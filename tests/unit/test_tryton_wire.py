@@ -72,8 +72,8 @@ def test_a_stale_write_is_a_conflict():
     assert isinstance(error_of("97_err_concurrency"), Conflict)
 
 
-def test_an_unknown_model_is_a_server_error():
-    failure = error_of("90_err_unknown_model")
+def test_a_failure_without_a_word_of_its_own_is_a_server_error():
+    failure = failure_of_error(["'NoneType' object has no attribute 'id'", "Traceback"])
     assert isinstance(failure, Retry)
     assert failure.code == "erp.server_error"
 

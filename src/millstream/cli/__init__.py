@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _refuse(code: str, message: str) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only where something is said
+    from millstream.cli.screen import Screen  # noqa: PLC0415 - only where something is said
 
-    Console(stderr=True, highlight=False).print(f"error {code}: {message}", markup=False, style="red", soft_wrap=True)
+    Screen(stderr=True).print(f"error {code}: {message}", style="red", soft_wrap=True)
     sys.exit(2)

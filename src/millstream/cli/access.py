@@ -185,7 +185,7 @@ def revoke_key(key_id: KeyId) -> None:
 
 
 def _show(made: NewKey) -> None:
-    console.print(made.token, markup=False, soft_wrap=True)
+    console.print(made.token, soft_wrap=True)
     console.print(f"Key {made.key.id}, good until {_shown(made.key.expires_at)}. It is not shown again.")
 
 

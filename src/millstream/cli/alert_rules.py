@@ -10,13 +10,13 @@ import typer
 from rich.table import Table
 
 from millstream.alerting import open_rule_book
+from millstream.cli.choice import Reason
 from millstream.cli.session import Session, actor, console, run
 from millstream.engine.alerts.rulebook import RuleBook
 from millstream.engine.world import SystemWorld
 from millstream.ports.alert_rules import LevelStanding, LevelValue, RuleStanding
 from millstream.settings import read_settings
 
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
 Code = Annotated[str, typer.Argument(help="As `alerts rules` shows it.")]
 HEARD = "running processes go by it from their next look on"
 

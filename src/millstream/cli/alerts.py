@@ -11,6 +11,7 @@ from rich.table import Table
 
 from millstream.alerting import open_channels
 from millstream.cli import alert_rules
+from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run, session
 from millstream.credentials import filled_in, read_credentials, references
 from millstream.engine.alerts.channels import unusable
@@ -57,7 +58,7 @@ def list_alerts(
         console.print(_table(rows) if rows else "No alert was ever raised.")
         for row in unsent:
             state = "not told, given up" if row.state == "failed" else f"not told yet, try {row.tries}"
-            console.print(f"{state}: {row.occasion} to {row.channel}: {row.problem}", style="red", markup=False)
+            console.print(plain(f"{state}: {row.occasion} to {row.channel}: {row.problem}", style="red"))
         return 0
 
     run(work)
@@ -73,14 +74,14 @@ def show(alert_id: int) -> None:
         if alert is None:
             console.print(f"There is no alert {alert_id}. `millstream alerts list` shows what there is.")
             return 1
-        console.print(alert.effect, markup=False)
+        console.print(plain(alert.effect))
         for name, value in _plain(alert).items():
             if value is not None and name != "effect":
-                console.print(f"  {name}: {value}", markup=False)
+                console.print(plain(f"  {name}: {value}"))
         console.print(f"  what to do: {RUNBOOKS}/{alert.code}.md")
         for row in reversed(await book.notifications(alert_id=alert_id)):
             told = f"  {_time(row.created_at)} {row.occasion.rpartition('/')[2]} to {row.channel}: {row.state}"
-            console.print(f"{told}{f', {row.problem}' if row.problem else ''}", markup=False)
+            console.print(plain(f"{told}{f', {row.problem}' if row.problem else ''}"))
         return 0
 
     run(work)
@@ -96,7 +97,7 @@ def ack(
     async def work(session: Session) -> int:
         now = await session.database.now()
         alert = await _book(session).acknowledge(alert_id, actor=actor(), now=now, note=note)
-        console.print(f"alert {alert.id} is yours: {alert.effect}", markup=False)
+        console.print(plain(f"alert {alert.id} is yours: {alert.effect}"))
         return 0
 
     run(work)
@@ -119,17 +120,20 @@ async def _try_all(settings: Settings, channel: str | None) -> int:
         async with session() as opened:
             settings = filled_in(settings, await read_credentials(settings, opened.database))
     urls = {name: url for name, url in settings.alerts.urls().items() if channel in {None, name}}
-    channels, failed = open_channels(settings), 0
+    channels, tried = open_channels(settings), {}
     channels.use(urls)
     for name, url in urls.items():
         problem = "its URL is none that Apprise understands" if unusable(url) else None
         problem = problem or await channels.tell(
             name, title="Millstream: a test", body="Nothing is amiss; this channel works.", urgent=False
         )
-        failed += problem is not None
-        console.print(f"{name}: {problem or 'took it'}", style="red" if problem else None, markup=False)
+        tried[name] = problem
+        console.print(plain(f"{name}: {problem or 'took it'}", style="red" if problem else ""))
     channels.close()
-    return 1 if failed else 0
+    async with session() as opened:  # last: a channel can be tried while the database is away
+        for name, problem in tried.items():
+            await _book(opened).tested(name, problem=problem, actor=actor(), now=await opened.database.now())
+    return 1 if any(tried.values()) else 0
 
 
 @app.command()
@@ -143,7 +147,7 @@ def drift(limit: Annotated[int, typer.Option(min=1, max=500)] = 50) -> None:
         said = f"{found.count} of {found.checked} orders compared in the last day are not the same everywhere."
         console.print(said if found.checked else "No order was compared in the last day: it is not known.")
         for one in found.differing:
-            console.print(f"  {one.order_key}: {', '.join(one.differs)}, since {_time(one.since)}", markup=False)
+            console.print(plain(f"  {one.order_key}: {', '.join(one.differs)}, since {_time(one.since)}"))
         return 0
 
     run(work)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 from rich.table import Table
 
+from millstream.cli.screen import plain
 from millstream.cli.session import Session, console, run
 from millstream.ports.audit import AuditWish
 from millstream.store.audit_log import PostgresAuditLog
@@ -105,7 +106,7 @@ def verify() -> None:
         await session.audit.seal()
         verdict = await session.audit.verify()
         if verdict.broken_seal is not None:
-            console.print(f"ALTERED: {verdict.detail}. Compare with a backup from before.", style="red")
+            console.print(plain(f"ALTERED: {verdict.detail}. Compare with a backup from before.", style="red"))
             return 1
         console.print(f"untouched: {verdict.rows} rows under {verdict.seals} seals, {verdict.unsealed} not sealed yet")
         return 0

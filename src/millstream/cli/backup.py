@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from millstream.bootstrap import open_database
-from millstream.cli.session import console
+from millstream.cli.session import actor, console
 from millstream.settings import read_settings
 from millstream.store.backup import Manifest, write_backup
 from millstream.store.restore import mark_restored, restore_backup, verdict_of
@@ -21,7 +21,7 @@ def backup(
     """Writes the whole database into one file, as of one moment, while everything works on."""
 
     async def work(url: str) -> int:
-        manifest = await write_backup(url, file, force=force)
+        manifest = await write_backup(url, file, force=force, actor=actor())
         _describe(manifest)
         if manifest.audit.broken_seal is not None:
             console.print(f"The audit trail in it is ALTERED: {manifest.audit.detail}.", style="red")
@@ -48,9 +48,9 @@ def restore(
 
     async def work(url: str) -> int:
         if file is None:
-            await mark_restored(url)
+            await mark_restored(url, actor=actor())
         else:
-            manifest = await restore_backup(url, file, replace=replace)
+            manifest = await restore_backup(url, file, replace=replace, actor=actor())
             _describe(manifest)
             console.print("restored: every table has as many rows as the backup counted")
         verdict = await verdict_of(url)

@@ -8,8 +8,8 @@ import typer
 from msgspec import convert
 from rich.table import Table
 
-from millstream.cli.choice import Cause, Code, EventType, Ids, Order, Reason, State, Subscriber, chosen
-from millstream.cli.deliveries import Closing
+from millstream.cli.choice import Category, Reason, ResolvedAs, Yes, choosing
+from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run
 from millstream.engine.world import SystemWorld
 from millstream.flows.order_to_erp import WAIVABLE
@@ -31,34 +31,16 @@ class Doing(StrEnum):
 
 Action = Annotated[Doing, typer.Argument(help="What shall be done.", case_sensitive=False)]
 BulkId = Annotated[UUID, typer.Argument(help="As `bulk show` lists it.")]
-Category = Annotated[Closing | None, typer.Option("--category", help="Why, for resolve.", case_sensitive=False)]
 
 
 def _desk(session: Session) -> PostgresBulk:
     return PostgresBulk(session.database, world=SystemWorld(), waivable=WAIVABLE)
 
 
-def _wanted(wanted: Filter) -> Filter:
-    if wanted == Filter():
-        raise typer.BadParameter("say which: ids, or a filter such as --state held or --code sku.unknown")
-    return wanted
-
-
 @app.command()
-def estimate(
-    action: Action,
-    ids: Ids = None,
-    state: State = None,
-    subscriber: Subscriber = None,
-    event_type: EventType = None,
-    code: Code = None,
-    cause: Cause = None,
-    order: Order = None,
-) -> None:
+@choosing()
+def estimate(wanted: Filter, *, action: Action) -> None:
     """Says what it would come to now, and changes nothing."""
-    wanted = _wanted(
-        chosen(ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order)
-    )
 
     async def work(session: Session) -> int:
         _print_estimate(await _desk(session).estimate(convert(action.value, ports.Action), wanted), action)
@@ -68,26 +50,13 @@ def estimate(
 
 
 @app.command()
-def start(
-    action: Action,
-    reason: Reason,
-    ids: Ids = None,
-    category: Category = None,
-    state: State = None,
-    subscriber: Subscriber = None,
-    event_type: EventType = None,
-    code: Code = None,
-    cause: Cause = None,
-    order: Order = None,
-    *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
+@choosing()
+def start(wanted: Filter, *, action: Action, reason: Reason, category: Category = None, yes: Yes = False) -> None:
     """Shows the estimate, asks, and starts it: the workers do it, 200 deliveries at a time."""
-    wanted = _wanted(
-        chosen(ids=ids, state=state, subscriber=subscriber, event_type=event_type, code=code, cause=cause, order=order)
-    )
-    if (action is Doing.RESOLVE) != (category is not None):
-        raise typer.BadParameter("--category goes with resolve, which needs it")
+    if action is Doing.RESOLVE and category is None:
+        raise typer.BadParameter(f"resolve needs --category: {', '.join(ResolvedAs)}")
+    if action is not Doing.RESOLVE and category is not None:
+        raise typer.BadParameter(f"--category goes with resolve alone, not with {action.value}")
     resolution = None if category is None else convert(category.value, Resolution)
 
     async def work(session: Session) -> int:
@@ -121,7 +90,7 @@ def show(bulk_id: Annotated[UUID | None, typer.Argument(help="One; left out: the
             table.add_row(str(one.id), what, one.state, *counts, one.actor, one.reason, since)
         console.print(table)
         for became in await _desk(session).outcome(rows[0]) if bulk_id is not None else ():
-            console.print(f"  {became.deliveries:>5} are {became.state} now {became.code or ''}", markup=False)
+            console.print(plain(f"  {became.deliveries:>5} are {became.state} now {became.code or ''}"))
         return 0
 
     run(work)
@@ -161,10 +130,10 @@ def _print_estimate(estimate: ports.Estimate, action: Doing) -> None:
     console.print(f"{action.value}: {estimate.deliveries} deliveries now")
     for share in estimate.shares:
         refused = "  (cannot be done to these)" if share.refused else ""
-        console.print(f"  {share.deliveries:>5} {share.state:<9} {share.code or '-'}{refused}")
+        console.print(plain(f"  {share.deliveries:>5} {share.state:<9} {share.code or '-'}{refused}"))
     money = [f"{total.currency} {total.amount:,.2f}" for total in estimate.money]
     if estimate.orders_without_total:
         money.append(f"{estimate.orders_without_total} whose money is not known")
     console.print(f"  {estimate.orders} orders: {', '.join(money) or 'none'}")
     for row in estimate.sample[:5]:
-        console.print(f"    e.g. {row.id} {row.event_type} of {row.subject}", markup=False)
+        console.print(plain(f"    e.g. {row.id} {row.event_type} of {row.subject}"))

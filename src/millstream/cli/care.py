@@ -4,96 +4,59 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import msgspec
 import typer
 
-from millstream.cli.choice import Cause, Code, Ids, Order, Reason, State, Subscriber, Yes, agreed, chosen
+from millstream.cli.choice import FAILING, Reason, Yes, agreed, choosing
 from millstream.cli.session import Session, actor, console, run
-from millstream.ports.desk import Filter
+from millstream.ports.desk import Filter, Verb
 
-FAILING = ["held", "dead", "retrying"]
 Words = Annotated[list[str] | None, typer.Option(help="A word; several times for several.")]
 
 
+@choosing(without=("assignee",))
 def assign(
-    ids: Ids = None,
+    wanted: Filter,
     *,
     assignee: Annotated[str | None, typer.Option("--assignee", help="Who; leave out for nobody.")] = None,
     nobody: Annotated[bool, typer.Option("--nobody", help="Nobody looks after them.")] = False,
-    state: State = None,
-    subscriber: Subscriber = None,
-    code: Code = None,
-    cause: Cause = None,
-    order: Order = None,
     yes: Yes = False,
 ) -> None:
     """Says who looks after deliveries."""
     if (assignee is None) != nobody:
         raise typer.BadParameter("say --assignee NAME or --nobody")
-    wanted = _failing(chosen(ids=ids, state=state, subscriber=subscriber, code=code, cause=cause, order=order))
-    _care(wanted, "assign", lambda session: session.desk.assign(wanted, assignee, actor=actor()), yes=yes)
+    those = _failing(wanted)
+    _care(those, "assign", lambda session: session.desk.assign(those, assignee, actor=actor()), yes=yes)
 
 
-def tag(
-    ids: Ids = None,
-    *,
-    add: Words = None,
-    remove: Words = None,
-    state: State = None,
-    subscriber: Subscriber = None,
-    code: Code = None,
-    cause: Cause = None,
-    order: Order = None,
-    yes: Yes = False,
-) -> None:
+@choosing()
+def tag(wanted: Filter, *, add: Words = None, remove: Words = None, yes: Yes = False) -> None:
     """Puts words on deliveries and takes others off."""
     if not (add or remove):
         raise typer.BadParameter("say --add WORD or --remove WORD")
-    wanted = _failing(chosen(ids=ids, state=state, subscriber=subscriber, code=code, cause=cause, order=order))
-    words = (add or [], remove or [])
-    _care(
-        wanted,
-        "tag",
-        lambda session: session.desk.tag(wanted, add=words[0], remove=words[1], actor=actor()),
-        yes=yes,
-    )
+    those, more, less = _failing(wanted), add or [], remove or []
+    _care(those, "tag", lambda session: session.desk.tag(those, add=more, remove=less, actor=actor()), yes=yes)
 
 
+@choosing()
 def snooze(
-    reason: Reason,
-    ids: Ids = None,
+    wanted: Filter,
     *,
+    reason: Reason,
     hours: Annotated[float | None, typer.Option("--hours", min=0.1, max=8760, help="Out of sight for so long.")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Or until then: 2026-11-25T08:00+01:00.")] = None,
     wake: Annotated[bool, typer.Option("--wake", help="In sight again.")] = False,
-    state: State = None,
-    subscriber: Subscriber = None,
-    code: Code = None,
-    cause: Cause = None,
-    order: Order = None,
     yes: Yes = False,
 ) -> None:
     """Puts deliveries out of sight until later. It changes nothing about when they are tried again."""
     moment = _moment(hours, until, wake=wake)
-    wanted = _failing(chosen(ids=ids, state=state, subscriber=subscriber, code=code, cause=cause, order=order))
-    _care(
-        wanted,
-        "snooze",
-        lambda session: session.desk.snooze(wanted, moment, actor=actor(), reason=reason),
-        yes=yes,
-    )
+    those = _failing(wanted)
+    _care(those, "snooze", lambda session: session.desk.snooze(those, moment, actor=actor(), reason=reason), yes=yes)
 
 
 def _failing(wanted: Filter) -> Filter:
     """Ids mean these, whatever they came to; a filter without a state means what fails now."""
-    if wanted.ids or wanted.states or wanted == Filter():
-        return wanted
-    return Filter(
-        states=tuple(FAILING),
-        subscriber=wanted.subscriber,
-        code=wanted.code,
-        fingerprint=wanted.fingerprint,
-        subject=wanted.subject,
-    )
+    return wanted if wanted.ids or wanted.states else msgspec.structs.replace(wanted, states=FAILING)
 
 
 def _moment(hours: float | None, until: str | None, *, wake: bool) -> datetime | None:
@@ -112,7 +75,7 @@ def _moment(hours: float | None, until: str | None, *, wake: bool) -> datetime |
     return moment
 
 
-def _care(wanted: Filter, verb: str, act: Callable[[Session], Awaitable[int]], *, yes: bool) -> None:
+def _care(wanted: Filter, verb: Verb, act: Callable[[Session], Awaitable[int]], *, yes: bool) -> None:
     async def work(session: Session) -> int:
         if not await agreed(session, wanted, verb, yes=yes):
             return 1

@@ -7,6 +7,10 @@ import msgspec
 import typer
 from rich.table import Table
 
+from millstream.bootstrap import Runtime
+from millstream.cli.choice import Reason
+from millstream.cli.doctor import examined
+from millstream.cli.hub import run_hub
 from millstream.cli.session import Session, actor, console, run
 from millstream.engine.connections import EXCHANGE_EVERY_S
 from millstream.engine.world import SystemWorld
@@ -17,7 +21,6 @@ from millstream.store.connections import PostgresConnections
 app = typer.Typer(help="See how the systems answer; pause, drain and resume them.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="As `connections list` shows it.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
 Window = Annotated[int, typer.Option("--window-s", min=60, max=86_400, help="Over how long calls are counted.")]
 NOT_KNOWN = "not known"
 DONE: dict[Brake, str] = {
@@ -88,6 +91,19 @@ def drain(name: Name, reason: Reason) -> None:
 def resume(name: Name, reason: Reason) -> None:
     """Calls it again."""
     _brake(name, reason, "off")
+
+
+@app.command("test")
+def examine(name: Name) -> None:
+    """Tries it now, as `doctor` tries all; exit code 1 if something is red."""
+    _kind(name)
+
+    async def work(runtime: Runtime) -> int:
+        hub = runtime.hub
+        port = next(port for port in (hub.store, hub.erp, hub.crm) if port.name == name)
+        return 0 if await examined(runtime, port, title=name) else 1
+
+    run_hub(work)
 
 
 def _board(session: Session) -> PostgresConnections:

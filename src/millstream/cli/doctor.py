@@ -2,15 +2,34 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Final, Protocol
 
 import typer
 
 from millstream.bootstrap import Runtime, open_database
+from millstream.cli.screen import plain
 from millstream.cli.session import actor, console
 from millstream.credentials import read_credentials
-from millstream.domain.errors import Retry
+from millstream.domain.errors import Reject, Retry
 from millstream.ports.finding import Finding
 from millstream.settings import Settings, read_settings
+from millstream.store.check import findings as postgres_findings
+
+
+class Checked(Protocol):
+    """A connection that can be tried."""
+
+    @property
+    def name(self) -> str:
+        """What the settings call it."""
+        ...
+
+    async def check(self) -> Sequence[Finding]:
+        """What is well and what is not."""
+        ...
+
+
+TOO_OLD: Final = "store.too_old"
 
 
 def doctor() -> None:
@@ -24,6 +43,11 @@ async def _examine(settings: Settings) -> int:
     except Retry as failure:
         _show("database", [Finding(what="PostgreSQL answers", ok=False, detail=failure.log, fix=failure.message)])
         return 1
+    except Reject as failure:
+        if failure.code != TOO_OLD:
+            raise
+        _show("database", [Finding(what="version of PostgreSQL", ok=False, detail="too old", fix=failure.message)])
+        return 1
     try:
         secrets = await read_credentials(settings, opened.database)
         return await _ask(Runtime(settings, database=opened.database, secrets=secrets))
@@ -35,22 +59,28 @@ async def _examine(settings: Settings) -> int:
 async def _ask(runtime: Runtime) -> int:
     try:
         await runtime.calibrate_clock()
-        _show("database", [Finding(what="PostgreSQL answers", ok=True, detail="schema is up to date")])
-        well = True
+        found = await postgres_findings(runtime.database)
+        _show("database", found)
+        well = all(finding.ok for finding in found)
         for name, port in (("store", runtime.hub.store), ("erp", runtime.hub.erp), ("crm", runtime.hub.crm)):
-            findings = await port.check()
-            await runtime.operating.board.examined(port.name, findings, actor=actor())
-            _show(f"{name} · {port.name}", findings)
-            well = well and all(finding.ok for finding in findings)
+            well = await examined(runtime, port, title=f"{name} · {port.name}") and well
         return 0 if well else 1
     finally:
         await runtime.close()
+
+
+async def examined(runtime: Runtime, port: Checked, *, title: str) -> bool:
+    """Whether a connection is well: tried, kept as its last test, shown."""
+    findings = await port.check()
+    await runtime.operating.board.examined(port.name, findings, actor=actor())
+    _show(title, findings)
+    return all(finding.ok for finding in findings)
 
 
 def _show(title: str, findings: Sequence[Finding]) -> None:
     console.print(title, style="bold")
     for finding in findings:
         console.print(f"  {'✓' if finding.ok else '✗'} ", style="green" if finding.ok else "red", end="")
-        console.print(f"{finding.what}: {finding.detail}", markup=False)
+        console.print(plain(f"{finding.what}: {finding.detail}"))
         if not finding.ok and finding.fix:
-            console.print(f"      → {finding.fix}", markup=False)
+            console.print(plain(f"      → {finding.fix}"))

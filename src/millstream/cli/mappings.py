@@ -10,7 +10,9 @@ import typer
 from rich.table import Table
 
 from millstream.bootstrap import Runtime
+from millstream.cli.choice import Reason
 from millstream.cli.hub import run_hub
+from millstream.cli.screen import plain
 from millstream.cli.session import actor, console
 from millstream.engine.overlays.files import place_of, read_overlay, written
 from millstream.engine.overlays.keeper import LOOK_EVERY_S
@@ -21,7 +23,6 @@ app = typer.Typer(help="Custom fields: look, test, preview, publish, roll back."
 
 Name = Annotated[str, typer.Argument(help="Connection and direction, as `crm.outbound`.")]
 What = Annotated[str, typer.Argument(help="A file, as `mappings/crm.outbound.toml`; or `crm.outbound`: its draft.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
 Json = Annotated[bool, typer.Option("--json", help="For scripts.")]
 
 
@@ -70,8 +71,8 @@ def show(
         if version is not None:
             content = await workshop.version(place, version)
         for target in workshop.surface(place).targets:
-            console.print(f"# {target.name}: {target.what}. For example {target.example}. {target.teach}", markup=False)
-        console.print(written(content) or "# nothing is laid over it", markup=False, soft_wrap=True, end="")
+            console.print(f"# {target.name}: {target.what}. For example {target.example}. {target.teach}")
+        console.print(written(content) or "# nothing is laid over it", soft_wrap=True, end="")
         return 0
 
     run_hub(work)
@@ -137,7 +138,7 @@ def preview(
                 table.add_row(f"{piece.target} · {piece.label}", one.field, _shown(one.value), one.fault or "")
         _tell(seen, table, as_json=as_json)
         if seen.fault:
-            console.print(seen.fault, style="red", markup=False)
+            console.print(plain(seen.fault, style="red"))
         return 1 if seen.fault or any(one.fault for piece in seen.pieces for one in piece.fields) else 0
 
     run_hub(work)
@@ -198,6 +199,36 @@ def rollback(
         done = await workshop.roll_back(place, version, actor=actor(), reason=reason, on_top_of=base)
         _say_in_force(place, done.version)
         return 0
+
+    run_hub(work)
+
+
+@app.command()
+def draft(file: Annotated[Path, typer.Argument(help="As `mappings/crm.outbound.toml`.")]) -> None:
+    """Keeps a file's rules as the draft, in place of the one there is; nothing is in force by it."""
+
+    async def work(runtime: Runtime) -> int:
+        workshop = runtime.operating.workshop
+        place, content = place_of(file), read_overlay(file)
+        before = (await workshop.standing(place)).draft
+        kept = await workshop.save(place, content, revision=before.revision if before else 0, actor=actor())
+        console.print(f"the draft of {'.'.join(place)} is kept: {len(kept.rules)} rules")
+        for fault in await workshop.faults(place, kept):
+            console.print(plain(f"✗ {fault.place}: {fault.message}"))
+        return 0
+
+    run_hub(work)
+
+
+@app.command()
+def drop(name: Name) -> None:
+    """Drops the draft; what is in force stays."""
+
+    async def work(runtime: Runtime) -> int:
+        place = place_of(Path(f"{name}.toml"))
+        dropped = await runtime.operating.workshop.discard(place, actor=actor())
+        console.print(f"the draft of {name} is dropped" if dropped else f"there is no draft of {name}")
+        return 0 if dropped else 1
 
     run_hub(work)
 

@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from millstream.bootstrap import open_database
-from millstream.cli.session import console
+from millstream.cli.session import actor, console
 from millstream.settings import read_settings
-from millstream.store.schema import conditions, migrations
 
 
 def migrate(
@@ -24,15 +23,14 @@ def migrate(
 async def _migrate(*, post: bool, dry_run: bool) -> int:
     opened = await open_database(read_settings(), migrate=False)
     try:
-        applied = [] if dry_run else await opened.database.migrate(post=post)
-        async with opened.database.connection() as connection:
-            told = await conditions(connection, migrations())
+        applied = [] if dry_run else await opened.database.migrate(post=post, actor=actor())
+        told = await opened.database.conditions()
     finally:
         await opened.database.close()
         opened.stop()
     for condition in told:
         new = " (now)" if condition.name in applied else ""
-        console.print(f"  {condition.name:<32} {condition.state}{new}", markup=False)
+        console.print(f"  {condition.name:<32} {condition.state}{new}")
     if dry_run:
         console.print("nothing was changed")
     elif any("--post" in condition.state for condition in told):

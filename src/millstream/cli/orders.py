@@ -1,12 +1,20 @@
-"""`millstream orders`: any number finds the order and its whole history."""
+"""`millstream orders`: any number finds the order and its whole history; on hold and off hold in the store."""
 
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import typer
+from msgspec import convert
 from rich.table import Table
 
+from millstream.cli.holding import hold, unhold
+from millstream.cli.screen import plain
 from millstream.cli.session import Session, console, run
 from millstream.cli.stories import print_order
+from millstream.flows.order_lines import is_partly_shipped, lines_of
+from millstream.ports.lookup import NOT_IN_ERP, OrderHit, OrderState
+from millstream.store.lookup import PostgresLookup
 
 app = typer.Typer(help="Find an order and read its story.", no_args_is_help=True)
 
@@ -20,23 +28,51 @@ def show(
     async def work(session: Session) -> int:
         keys = await session.records.find_orders(number)
         if not keys:
-            console.print(f"No order has the number {number}. Orders appear here once a store reported them.")
+            console.print(plain(f"No order has the number {number}. Orders appear here once a store reported them."))
             return 1
         if len(keys) > 1:
-            console.print(f"{len(keys)} orders carry {number}: {', '.join(keys)}. Showing the newest.")
+            console.print(plain(f"{len(keys)} orders carry {number}: {', '.join(keys)}. Showing the newest."))
         story = await session.desk.order_story(keys[0])
         if story is None:
-            console.print(f"Nothing is known of {keys[0]} yet.")
+            console.print(plain(f"Nothing is known of {keys[0]} yet."))
             return 1
-        print_order(console, story)
+        booked = await session.records.booked_order(keys[0])
+        in_part = booked is not None and is_partly_shipped(story, booked)
+        print_order(console, story, lines_of(story, booked.order, booked) if booked and in_part else ())
         return 0
 
     run(work)
 
 
+class InState(StrEnum):
+    """Where an order stands: see `ports.lookup.OrderState`."""
+
+    PLACED = "placed"
+    RETRYING = "retrying"
+    REVIEW = "review"
+    DISCARDED = "discarded"
+    CONFIRMED = "confirmed"
+    PACKED = "packed"
+    SHIPPED = "shipped"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
 @app.command("list")
-def list_orders(limit: Annotated[int, typer.Option(min=1, max=500)] = 30) -> None:
+def list_orders(
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
+    state: Annotated[InState | None, typer.Option(help="Only those that stand there.", case_sensitive=False)] = None,
+    number: Annotated[str | None, typer.Option(help="Only those with any number that begins so.")] = None,
+) -> None:
     """The newest orders and where they stand."""
+    if number is not None:
+        if state is not None:
+            raise typer.BadParameter("say --number or --state, not both")
+        _list_by_number(number, limit)
+        return
+    if state is not None:
+        _list_in_state(convert(state.value, OrderState), limit)
+        return
 
     async def work(session: Session) -> int:
         table = Table("number", "ERP number", "total", "placed", "confirmed", "ships on", "stands at", box=None)
@@ -65,3 +101,46 @@ def list_orders(limit: Annotated[int, typer.Option(min=1, max=500)] = 30) -> Non
         return 0
 
     run(work)
+
+
+def _list_in_state(state: OrderState, limit: int) -> None:
+    async def work(session: Session) -> int:
+        lookup, hits, place = PostgresLookup(session.database), list[OrderHit](), None
+        if state in NOT_IN_ERP:
+            hits += (await lookup.on_the_way(state, limit=limit))[0]
+        else:
+            while len(hits) < limit:
+                found, place = await lookup.in_state(state, limit=limit - len(hits), after=place)
+                hits += found
+                if place is None:
+                    break
+        _print_hits(hits)
+        return 0
+
+    run(work)
+
+
+def _list_by_number(number: str, limit: int) -> None:
+    async def work(session: Session) -> int:
+        hits, _ = await PostgresLookup(session.database).search(number, limit=limit)
+        if not hits:
+            console.print(plain(f"No order carries a number that begins with {number}."))
+            return 1
+        _print_hits(hits)
+        return 0
+
+    run(work)
+
+
+def _print_hits(hits: Sequence[OrderHit]) -> None:
+    table = Table("number", "ERP number", "total", "placed", "state", "troubles", box=None)
+    for hit in hits:
+        total = f"{hit.grand_total:,.2f} {hit.currency}" if hit.grand_total is not None else ""
+        placed = f"{hit.placed_at:%Y-%m-%d %H:%M:%S}"
+        number = plain(hit.number or hit.order_key)
+        table.add_row(number, plain(hit.erp_number or ""), total, placed, hit.state, str(hit.troubles))
+    console.print(table)
+
+
+app.command()(hold)
+app.command()(unhold)

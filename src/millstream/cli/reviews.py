@@ -8,7 +8,9 @@ import typer
 from rich.table import Table
 
 from millstream.bootstrap import Runtime
+from millstream.cli.choice import PAGE_SIZE_MAX, Reason
 from millstream.cli.hub import run_hub
+from millstream.cli.screen import plain
 from millstream.cli.session import actor, console
 from millstream.domain.errors import Reject
 from millstream.domain.matching import Verdict
@@ -29,9 +31,7 @@ from millstream.ports.reviews import CUSTOMER_CODES, HeldOrder
 app = typer.Typer(help="Orders whose customer is in doubt: list, show, link, create, reject.", no_args_is_help=True)
 
 DeliveryId = Annotated[int, typer.Argument(help="The id `reviews list` shows.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
 Json = Annotated[bool, typer.Option("--json")]
-PAGE_SIZE_MAX = 500
 _SIGNS = {Verdict.AGREES: "=", Verdict.SIMILAR: "~", Verdict.DIFFERS: "≠", Verdict.UNKNOWN: "?"}
 
 
@@ -47,11 +47,11 @@ def list_reviews(
     async def work(runtime: Runtime) -> int:
         held = await runtime.operating.reviews.held(limit=limit, after=after, code=kind)
         if as_json:
-            console.print_json(json.dumps([_plain(one, runtime) for one in held], default=str))
+            console.print_json(json.dumps([_told_of(one, runtime) for one in held], default=str))
             return 0
         table = Table("id", "order", "since", "customer as stated", "total", "kind", box=None)
         for one in held:
-            shown = _plain(one, runtime)
+            shown = _told_of(one, runtime)
             since = f"{one.row.updated_at:%Y-%m-%d %H:%M:%S}"
             table.add_row(str(one.row.id), shown["order"], since, shown["customer"], shown["total"], one.row.code or "")
         console.print(table)
@@ -62,7 +62,7 @@ def list_reviews(
     run_hub(work)
 
 
-def _plain(held: HeldOrder, runtime: Runtime) -> dict[str, Any]:
+def _told_of(held: HeldOrder, runtime: Runtime) -> dict[str, Any]:
     order = order_in(held, runtime.hub)
     stated = None if order is None else stated_in(order)
     return {
@@ -90,11 +90,13 @@ def show(delivery_id: DeliveryId, as_json: Json = False) -> None:
         waiting = await book.held_of(stated.store, stated.login, login_of(hub))
         found = await candidates_for(stated, hub)
         if as_json:
-            shown = {**_plain(held, runtime), "stated": stated, "held_orders": waiting, "candidates": found}
+            shown = {**_told_of(held, runtime), "stated": stated, "held_orders": waiting, "candidates": found}
             console.print_json(json.dumps(msgspec.to_builtins(shown)))
             return 0
-        console.print(f"order {order.number}, {order.totals.grand_total}: {held.row.state} {held.row.code or ''}")
-        console.print(held.row.message or "", markup=False)
+        console.print(
+            plain(f"order {order.number}, {order.totals.grand_total}: {held.row.state} {held.row.code or ''}")
+        )
+        console.print(plain(held.row.message or ""))
         others = [one for one in waiting if one != delivery_id]
         console.print(f"{len(others)} other orders of this customer wait" + (f": {others}" if others else ""))
         _print(found)
@@ -106,7 +108,8 @@ def show(delivery_id: DeliveryId, as_json: Json = False) -> None:
 def _print(found: Candidates) -> None:
     for one in found.items:
         account, match = one.account, one.match
-        console.print(f"\n{match.score:>3} {match.strength:<6} {account.name}  {account.crm_id}", style="bold")
+        console.print()
+        console.print(plain(f"{match.score:>3} {match.strength:<6} {account.name}  {account.crm_id}", style="bold"))
         table = Table("", "field", "the order says", "the account says", "points", box=None)
         for field in match.fields:
             points = str(field.points or "")
@@ -144,7 +147,8 @@ def create(delivery_id: DeliveryId, reason: Reason) -> None:
 
 def _told(decided: Decided) -> int:
     freed = decided.resolved.freed
-    console.print(f"customer {decided.customer_id} is account {decided.crm_id or 'not known'}; {len(freed)} due now")
+    account = decided.crm_id or "not known"
+    console.print(plain(f"customer {decided.customer_id} is account {account}; {len(freed)} due now"))
     return 0
 
 
@@ -167,7 +171,7 @@ def unlink(delivery_id: DeliveryId, reason: Reason) -> None:
     async def work(runtime: Runtime) -> int:
         decision = Decision(delivery_id=delivery_id, actor=actor(), reason=reason)
         hub_id = await unlink_customer(decision, book=runtime.operating.reviews, hub=runtime.hub)
-        console.print(f"unlinked from customer {hub_id}; orders that are in the ERP already stay as they are")
+        console.print(plain(f"unlinked from customer {hub_id}; orders that are in the ERP already stay as they are"))
         return 0
 
     run_hub(work)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,7 +46,8 @@ async def _run(settings: Settings, *, web: bool, worker: bool) -> None:
     try:
         secrets = await read_credentials(settings, opened.database)
         runtime = Runtime(settings, database=opened.database, secrets=secrets)
-        await _live(runtime, edge, web=web, worker=worker)
+        async with opened.embedded.kept(runtime.tap) if opened.embedded else nullcontext():
+            await _live(runtime, edge, web=web, worker=worker)
     finally:
         await opened.database.close()
         opened.stop()

@@ -1,15 +1,15 @@
 """What most commands need: settings, an open database, and an end."""
 
 import asyncio
-import getpass
 import os
+import pwd
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import typer
-from rich.console import Console
 
 from millstream.bootstrap import open_database
+from millstream.cli.screen import Screen
 from millstream.engine.world import SystemWorld
 from millstream.flows.order_to_erp import WAIVABLE
 from millstream.settings import read_settings
@@ -18,7 +18,7 @@ from millstream.store.database import Database
 from millstream.store.desk import PostgresDesk
 from millstream.store.records import PostgresRecords
 
-console = Console(highlight=False)
+console = Screen()
 
 
 class Session:
@@ -54,5 +54,14 @@ def run(work: Callable[[Session], Awaitable[int]]) -> None:
 
 
 def actor() -> str:
-    """Who the audit trail says did it."""
-    return f"cli:{os.environ.get('SUDO_USER') or getpass.getuser()}"
+    """Who the audit trail says did it: the user this process runs as, which nobody can choose but root.
+
+    Behind sudo, whom root did it for, as sudo tells; no other environment variable is believed.
+    """
+    uid = os.geteuid()
+    try:
+        name = pwd.getpwuid(uid).pw_name
+    except KeyError:  # as in containers
+        name = f"uid {uid}"
+    behind = os.environ.get("SUDO_USER") if uid == 0 else None
+    return f"cli:{name} for {behind}" if behind and behind != name else f"cli:{name}"

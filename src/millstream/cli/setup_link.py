@@ -17,6 +17,5 @@ def show_setup(settings: Settings, token: str) -> None:
         "browser and choose name and password (12 characters or more):\n"
         f"  {base}/console/set-up#{token}\n"
         "Or run here, and be asked for the password: millstream access users add admin --role admin",
-        markup=False,
         soft_wrap=True,
     )

@@ -1,17 +1,19 @@
 """Histories for the terminal."""
 
 import json
+from collections.abc import Sequence
+from decimal import Decimal
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
+from millstream.cli.screen import Screen, plain
 from millstream.domain.faults import explain
-from millstream.ports.desk import DeliveryStory, OrderStory, OrderSummary
+from millstream.flows.order_lines import LineStanding
+from millstream.ports.desk import AttemptRow, CallRow, DeliveryStory, EventRow, OrderStory, PromiseRow
 
 
-def print_delivery(console: Console, story: DeliveryStory, *, payload: bool = False) -> None:
+def print_delivery(console: Screen, story: DeliveryStory, *, payload: bool = False) -> None:
     """One delivery as a tree of attempts and calls."""
     console.print(_delivery_tree(story))
     if payload:
@@ -24,52 +26,72 @@ def print_delivery(console: Console, story: DeliveryStory, *, payload: bool = Fa
 
 def _delivery_tree(story: DeliveryStory) -> Tree:
     row = story.row
-    waived = f" [yellow]waived: {', '.join(story.waived)}[/]" if story.waived else ""
+    waived = (f" waived: {', '.join(story.waived)}" if story.waived else "", "yellow")
     tree = Tree(
-        f"[bold]#{row.id}[/] {escape(row.event_type)} → {row.subscriber}  [bold]{row.state}[/]"
-        f"  tries {row.tries}{waived}"
+        plain(
+            (f"#{row.id}", "bold"),
+            f" {row.event_type} → {row.subscriber}  ",
+            (row.state, "bold"),
+            f"  tries {row.tries}",
+            waived,
+        )
     )
     if row.note:
-        tree.add(f"[dim]{escape(row.note)}[/]")
+        tree.add(plain(row.note, style="dim"))
     if row.message and row.state not in {"done", "discarded"}:
-        failed = tree.add(f"[red]{escape(row.code or '')}[/] {escape(row.message)}")
+        failed = tree.add(plain((row.code or "", "red"), f" {row.message}"))
         explained = explain(row.code)
         if explained is not None:
-            failed.add(f"[dim]{escape(explained.means)} {escape(explained.fix)} By {escape(explained.who)}.[/]")
+            failed.add(plain(f"{explained.means} {explained.fix} By {explained.who}.", style="dim"))
     for attempt in story.attempts:
-        ms = (attempt.ended_at - attempt.started_at).total_seconds() * 1000
-        text = f"try {attempt.n}  {attempt.started_at:%Y-%m-%d %H:%M:%S}  {attempt.outcome}  {ms:,.0f} ms"
-        branch = tree.add(f"{text}  [red]{escape(attempt.code or '')}[/]")
-        for call in attempt.calls:
-            key = f"  [dim]{escape(call.key)}[/]" if call.key else ""
-            status = call.status if call.status is not None else "no answer"
-            branch.add(f"{call.system}: {escape(call.operation)}  {status}  {call.outcome}  {call.ms:,.0f} ms{key}")
+        _add_attempt(tree, attempt)
     return tree
 
 
-def print_order(console: Console, story: OrderStory) -> None:
-    """An order's whole history: numbers, promises, facts, deliveries."""
-    console.print(_summary(story.summary))
-    console.print("numbers: " + ", ".join(f"{kind} {value}" for kind, value in story.aliases))
+def _add_attempt(tree: Tree, attempt: AttemptRow) -> None:
+    ms = (attempt.ended_at - attempt.started_at).total_seconds() * 1000
+    text = f"try {attempt.n}  {attempt.started_at:%Y-%m-%d %H:%M:%S}  {attempt.outcome}  {ms:,.0f} ms  "
+    branch = tree.add(plain(text, (attempt.code or "", "red")))
+    for call in attempt.calls:
+        branch.add(plain(_call_line(call), (f"  {call.key}" if call.key else "", "dim")))
+
+
+def _call_line(call: CallRow) -> str:
+    status = call.status if call.status is not None else "no answer"
+    return f"{call.system}: {call.operation}  {status}  {call.outcome}  {call.ms:,.0f} ms"
+
+
+def print_order(console: Screen, story: OrderStory, lines: Sequence[LineStanding] = ()) -> None:
+    """An order's whole history: numbers, promises, facts, deliveries. `lines`, where it is shipped in part."""
+    console.print(_summary(story, lines))
+    console.print(plain("numbers: " + ", ".join(f"{kind} {value}" for kind, value in story.aliases)))
     for promise in story.promises:
         if promise.line_id is None:
-            kept = {True: "kept", False: "broken", None: "open"}[promise.kept]
-            day = promise.ship_date.isoformat() if promise.ship_date else "date unknown"
-            console.print(
-                f"promise {promise.promised_at:%Y-%m-%d %H:%M:%S}  {day}  by {promise.promised_by}"
-                f"  {escape(promise.reason)}  [bold]{kept}[/]"
-            )
+            _print_promise(console, promise)
     by_event: dict[object, list[DeliveryStory]] = {}
     for delivery in story.deliveries:
         by_event.setdefault(delivery.row.event_id, []).append(delivery)
     for event in story.events:
-        tree = Tree(f"[cyan]{event.received_at:%Y-%m-%d %H:%M:%S.%f}[/] [bold]{event.type}[/] from {event.source}")
-        for delivery in by_event.get(event.id, ()):
-            tree.children.append(_delivery_tree(delivery))
-        console.print(tree)
+        console.print(_event_tree(event, by_event.get(event.id, [])))
 
 
-def _summary(summary: OrderSummary) -> Table:
+def _print_promise(console: Screen, promise: PromiseRow) -> None:
+    kept = {True: "kept", False: "broken", None: "open"}[promise.kept]
+    day = promise.ship_date.isoformat() if promise.ship_date else "date unknown"
+    text = f"promise {promise.promised_at:%Y-%m-%d %H:%M:%S}  {day}  by {promise.promised_by}  {promise.reason}  "
+    console.print(plain(text, (kept, "bold")))
+
+
+def _event_tree(event: EventRow, deliveries: list[DeliveryStory]) -> Tree:
+    received = (f"{event.received_at:%Y-%m-%d %H:%M:%S.%f}", "cyan")
+    tree = Tree(plain(received, " ", (event.type, "bold"), f" from {event.source}"))
+    tree.children.extend(map(_delivery_tree, deliveries))
+    return tree
+
+
+def _summary(story: OrderStory, lines: Sequence[LineStanding]) -> Table:
+    summary = story.summary
+    left = [f"{_plain(line.shipped)} of {_plain(line.ordered)} {line.sku}" for line in lines if not line.is_virtual]
     table = Table(show_header=False, box=None)
     money = f"{summary.grand_total:,.2f} {summary.currency}" if summary.grand_total is not None else "not known yet"
     erp_money = f"{summary.erp_total:,.2f}" if summary.erp_total is not None else "-"
@@ -77,17 +99,24 @@ def _summary(summary: OrderSummary) -> Table:
         ("order", summary.order_key),
         ("store number", summary.number),
         ("ERP number", summary.erp_number),
+        ("replaces", story.replaces and (story.replaces.number or story.replaces.order_key)),
+        ("replaced by", ", ".join(one.number or one.order_key for one in story.replaced_by) or None),
         ("customer", summary.customer_id),
         ("total (ERP)", f"{money} ({erp_money})"),
         ("placed", summary.placed_at),
         ("confirmed", summary.confirmed_at),
         ("ships on", summary.ship_date),
         ("packed", summary.packed_at),
+        ("partly shipped", ", ".join(left) or None),
         ("shipped", summary.shipped_at),
         ("delivered", summary.delivered_at),
         ("cancelled", summary.cancelled_at),
     ]
     for name, value in rows:
         if value is not None:
-            table.add_row(name, escape(str(value)))
+            table.add_row(name, str(value))
     return table
+
+
+def _plain(amount: Decimal | None) -> str:
+    return "?" if amount is None else f"{amount.normalize():f}"

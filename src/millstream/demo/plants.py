@@ -38,6 +38,12 @@ class ErpHouse(Protocol):
     """An ERP that can be started and ended."""
 
     base_url: str
+    first_order_max_s: float  # from the start of a demo until the ERP has the first order, once nothing is installed
+
+    @property
+    def installed(self) -> bool:
+        """Whether it can be started as it is; else the first start installs it and takes its time."""
+        ...
 
     async def start(self) -> None:
         """Returns when it answers."""
@@ -87,10 +93,17 @@ class TrytonPlant:
 class TrytonHouse:
     """The real ERP, in a virtual environment and a process of its own."""
 
+    first_order_max_s = 30.0
+
     def __init__(self, folder: Path, *, say: Callable[[str], None]) -> None:
         self._say = say
         self._server = TrytonServer(folder.parent / "tryton", port=free_port(), data=folder / "erp", say=say)
         self.base_url = self._server.base_url
+
+    @property
+    def installed(self) -> bool:
+        """See ErpHouse."""
+        return self._server.prepared
 
     async def start(self) -> None:
         """See ErpHouse."""
@@ -152,6 +165,9 @@ class S4HanaPlant:
 
 class S4HanaHouse:
     """The sandbox SAP S/4HANA, started like the other sandbox systems."""
+
+    first_order_max_s = 10.0
+    installed = True
 
     def __init__(self, launch: Callable[[str], Awaitable[str]]) -> None:
         self._launch = launch

@@ -2,17 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from millstream.demo.cast import Carrier, Wish
 from millstream.demo.plants import BUSY, Plant
-from millstream.demo.screen import Traveller, read_travellers
 from millstream.demo.stage import Stage
-from millstream.ports.desk import Filter
-from millstream.store.database import Database
-from millstream.store.desk import PostgresDesk
+from millstream.ports.desk import Desk, Filter
+from millstream.ports.travellers import Traveller, Travellers
 
 STORE_BAD_LUCK: Final = {"503": 0.03, "429": 0.01, "timeout_after": 0.02}
 CRM_OUTAGE_S: Final = 6.0
@@ -28,17 +26,17 @@ class Play:
         self,
         stage: Stage,
         plant: Plant,
-        database: Database,
-        desk: PostgresDesk,
+        books: Travellers,
+        desk: Desk,
         *,
         wishes: list[Wish],
         seed: int,
-        watch: Callable[[list[Traveller], str], None],
+        watch: Callable[[Sequence[Traveller], str], None],
     ) -> None:
         self._stage = stage
         self._plant = plant
         self._carrier = Carrier(stage)
-        self._database = database
+        self._books = books
         self._desk = desk
         self._wishes = wishes
         self._seed = seed
@@ -51,15 +49,15 @@ class Play:
         self.placed_at: dict[str, datetime] = {}
         self.trouble: list[str] = []
 
-    async def run(self, *, every_s: float) -> list[Traveller]:
+    async def run(self, *, every_s: float) -> Sequence[Traveller]:
         """Places the batch, lets everybody act, returns the books' last word when every fate is met."""
         faults = {"seed": self._seed, "rate": STORE_BAD_LUCK, "operations": ["* /rest/*"], "latency_s": 0.5}
         await self._stage.sim(self._stage.store_url, "POST", "faults", faults)
         shoppers = asyncio.create_task(self._shop(every_s))
         deadline = time.monotonic() + PATIENCE_S + every_s * len(self._wishes)
-        travellers: list[Traveller] = []
+        travellers: Sequence[Traveller] = ()
         while time.monotonic() < deadline:
-            travellers = await read_travellers(self._database)
+            travellers = await self._books.all()
             self._watch(travellers, f"{len(self.titles)} of {len(self._wishes)} orders placed")
             for traveller in travellers:
                 self._act(traveller)
@@ -72,7 +70,7 @@ class Play:
         unmet = [traveller.number for traveller in travellers if not self._is_met(traveller)]
         if unmet:
             self.trouble.append(f"not finished in time: {', '.join(unmet)}")
-        return await read_travellers(self._database)
+        return await self._books.all()
 
     async def _shop(self, every_s: float) -> None:
         for n, wish in enumerate(self._wishes):

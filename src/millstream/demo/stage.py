@@ -37,8 +37,10 @@ class StageError(RuntimeError):
 class Stage:
     """Everything the demo runs on this machine, below one folder. `millstream.toml` there works for every command."""
 
-    def __init__(self, folder: Path, *, erp: str, say: Say) -> None:
+    def __init__(self, folder: Path, *, erp: str, say: Say, more_settings: str = "") -> None:
+        """`more_settings`: sections for the end of `millstream.toml`."""
         self.folder = folder
+        self._more_settings = more_settings
         self.say = say
         self.transport = AiohttpTransport()
         self.carrier_secret = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
@@ -160,6 +162,8 @@ secrets = ["{self._hook_secret}"]
 [doors.carrier]
 kind = "events"
 secrets = ["{self.carrier_secret}"]
+
+{self._more_settings}
 """
 
     async def sim(self, base: str, method: str, path: str, body: Any = None) -> Any:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from millstream.demo.proof import Check
-from millstream.demo.screen import Traveller
+from millstream.ports.travellers import Traveller
 
 
 def quantiles(seconds: Sequence[float]) -> dict[str, float | int | None]:
@@ -59,6 +59,20 @@ def figures(travellers: Sequence[Traveller], placed_at: dict[str, datetime], che
     }
 
 
+def first_confirmed(
+    travellers: Sequence[Traveller], *, started_at: datetime, max_s: float, installed: bool
+) -> dict[str, Any]:
+    """How long after the start the ERP had its first order; None where it had none.
+
+    `in_time` holds that against what is promised once everything is `installed`; None where something was installed
+    on the way, or where there is no first order.
+    """
+    first = min((t.confirmed_at for t in travellers if t.confirmed_at), default=None)
+    seconds = None if first is None else round((first - started_at).total_seconds(), 1)
+    in_time = None if seconds is None or not installed else seconds <= max_s
+    return {"first_confirmed_s": seconds, "first_confirmed_max_s": max_s, "first_confirmed_in_time": in_time}
+
+
 def state_of(traveller: Traveller) -> str:
     """Where an order stands, in one word or two."""
     if traveller.stuck is not None:
@@ -88,6 +102,7 @@ def print_summary(console: Console, found: dict[str, Any]) -> None:
         row = found[name]
         table.add_row(label, str(row["n"]), *(_seconds(row[key]) for key in ("p50_s", "p95_s", "max_s")))
     console.print(table)
+    console.print(_punctuality(found))
     console.print(
         f"{found['deliveries']} deliveries, {found['retries']} retries, {found['held']} held for review, "
         f"{found['dead']} dead"
@@ -95,6 +110,20 @@ def print_summary(console: Console, found: dict[str, Any]) -> None:
     for check in found["checks"]:
         sign, style = ("✓", "green") if check["holds"] else ("✗", "red")
         console.print(f"[{style}]{sign}[/] {check['name']}: {check['detail']}")
+
+
+def _punctuality(found: dict[str, Any]) -> str:
+    """The first order against its promise. A time is no check: a busy machine is slow, and nothing breaks by it."""
+    seconds, promised = found["first_confirmed_s"], f"within {found['first_confirmed_max_s']:.0f} s"
+    if seconds is None:
+        return f"the ERP has no order yet (promised: {promised})"
+    told = f"first order confirmed {seconds:.1f} s after the start"
+    match found["first_confirmed_in_time"]:
+        case None:
+            return f"{told}, installing included (promised from the second time on: {promised})"
+        case True:
+            return f"{told} (promised: {promised})"
+    return f"[yellow]{told}, later than promised ({promised})[/]"
 
 
 def _seconds(value: float | None) -> str:

@@ -27,6 +27,7 @@ class LineSchedule(msgspec.Struct, frozen=True, kw_only=True):
     ship_date: date | None = None
     work_orders: tuple[str, ...] = ()
     reason: str = ""  # "in stock", "made to order, lead time 10 days"
+    ships: bool = True  # False: a service, or taken off the order; nothing of it leaves
 
 
 class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):

@@ -53,12 +53,14 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     confirmed_at: datetime
     base_total: Decimal  # grand total in the store's base currency, to the cent
     base_currency: str
+    ship_to_fingerprint: str | None  # of the address in the store; `order` has another one where a human amended it
 
 
 class OrderMark(msgspec.Struct, frozen=True, kw_only=True):
     """A step an order took. None leaves a mark alone; the first time of each is kept.
 
-    With an acknowledgement `ship_date` is the date it brings, None being one that is no longer known.
+    `shipped_at` is when the last part left, `delivered_at` when the last parcel arrived. `ship_date` is the newest date
+    promised: unset leaves it alone, None is one that is no longer known.
     """
 
     order_key: str
@@ -66,7 +68,7 @@ class OrderMark(msgspec.Struct, frozen=True, kw_only=True):
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
-    ship_date: date | None = None
+    ship_date: date | msgspec.UnsetType | None = msgspec.UNSET
     acknowledgement: Acknowledgement | None = None  # replaces the one on record, with its dates and work orders
     order: SalesOrder | None = None  # replaces the one on record (new address)
 

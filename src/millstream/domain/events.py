@@ -15,6 +15,7 @@ ORDER_PLACED: Final = "order.placed"
 ORDER_CANCELLED: Final = "order.cancelled"  # cancelled in the store
 ORDER_ADDRESS_CHANGED: Final = "order.address_changed"
 ORDER_CONFIRMED: Final = "order.confirmed"  # the ERP acknowledged it: number, reservation, dates
+ORDER_INCOMPLETE_IN_CRM: Final = "order.incomplete_in_crm"  # recorded as a draft: the CRM lacks a product of it
 ORDER_CANCELLATION_CONFIRMED: Final = "order.cancellation_confirmed"  # the ERP let it go
 ORDER_PROMISE_CHANGED: Final = "order.promise_changed"
 ORDER_SHIPMENT_REPORTED: Final = "order.shipment_reported"  # the ERP's word on a shipment, before the books have it
@@ -25,6 +26,8 @@ ORDER_DELIVERY_REPORTED: Final = "order.delivery_reported"  # a carrier's word, 
 ORDER_PROMISE_REPORTED: Final = "order.promise_reported"  # a planner's word, likewise
 ORDER_RESCHEDULED: Final = "order.rescheduled"  # the ERP moved dates or work orders; may equal what was promised
 ORDER_CANCELLED_BY_ERP: Final = "order.cancelled_by_erp"
+ORDER_HOLD_WANTED: Final = "order.hold_wanted"  # a person wants it on hold in the store
+ORDER_UNHOLD_WANTED: Final = "order.unhold_wanted"  # and off hold
 
 EVENT_TYPES: Final = frozenset(
     {
@@ -33,6 +36,7 @@ EVENT_TYPES: Final = frozenset(
         ORDER_CANCELLED,
         ORDER_ADDRESS_CHANGED,
         ORDER_CONFIRMED,
+        ORDER_INCOMPLETE_IN_CRM,
         ORDER_CANCELLATION_CONFIRMED,
         ORDER_PROMISE_CHANGED,
         ORDER_SHIPMENT_REPORTED,
@@ -43,19 +47,21 @@ EVENT_TYPES: Final = frozenset(
         ORDER_PROMISE_REPORTED,
         ORDER_RESCHEDULED,
         ORDER_CANCELLED_BY_ERP,
+        ORDER_HOLD_WANTED,
+        ORDER_UNHOLD_WANTED,
     }
 )
 
 
 class Confirmed(TypedDict):
-    """What `order.confirmed` carries."""
+    """What `order.confirmed` carries, and `order.incomplete_in_crm` after it."""
 
     customer_id: str
     order: SalesOrder
     acknowledgement: Acknowledgement
 
 
-DATA: Final[dict[str, Any]] = {ORDER_CONFIRMED: Confirmed}
+DATA: Final[dict[str, Any]] = {ORDER_CONFIRMED: Confirmed, ORDER_INCOMPLETE_IN_CRM: Confirmed}
 """How the data of a type is read back in one go. What an older version wrote differently stays plain JSON."""
 
 
@@ -68,6 +74,10 @@ def read_data(event_type: str, text: str | bytes) -> dict[str, Any]:
             return typed
     plain: dict[str, Any] = msgspec.json.decode(text)
     return plain
+
+
+CONTEXT: Final = "traceparent"
+"""Where the data of an event keeps the W3C Trace Context its sender gave along."""
 
 
 class NewEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,9 +1,13 @@
-"""Packed, shipped, delivered."""
+"""Packed, shipped, delivered: parcel by parcel, until nothing is left to leave and the last one arrived."""
 
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 
 import msgspec
 
+from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.order import SalesOrder
 from millstream.domain.values import Quantity
 
 
@@ -46,3 +50,87 @@ class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     shipment_number: str | None = None
     tracking_number: str | None = None
     received_by: str | None = None
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the goods of an order are.
+
+    `left` is what has left of each line, by line id. `arrived_at` is when the last parcel that left arrived; None while
+    one is on the road, and before the first one left.
+    """
+
+    left: Mapping[str, Decimal]
+    arrived_at: datetime | None
+
+
+def way_of(steps: Iterable[Shipment | Delivered]) -> Way:
+    """What shipments that left and carriers' words about them come to, in the order in which they were booked.
+
+    A word that names the order alone is about all that is on the road. Where nothing has left as far as we know, the
+    carrier was quicker than the ERP's news: it is about the shipment that comes next.
+    """
+    left: dict[str, Decimal] = {}
+    road = _Road()
+    for step in steps:
+        if isinstance(step, Delivered):
+            road.arrive(step)
+        elif road.leave(step):
+            for line in step.lines:
+                left[line.line_id] = left.get(line.line_id, Decimal(0)) + line.quantity.amount
+    return Way(left=left, arrived_at=road.arrived_at)
+
+
+class _Road:
+    """Parcels that left and have not arrived, by shipment. Those without a number travel with the others of theirs."""
+
+    def __init__(self) -> None:
+        self._parcels: dict[str, set[str]] = {}
+        self._shipments: set[str] = set()
+        self._reported: set[str] = set()
+        self._next_arrived = False
+        self._newest: datetime | None = None
+
+    @property
+    def arrived_at(self) -> datetime | None:
+        return self._newest if self._shipments and not self._parcels else None
+
+    def leave(self, shipment: Shipment) -> bool:
+        """False: it is known already."""
+        if shipment.erp_id in self._shipments:
+            return False
+        self._shipments.add(shipment.erp_id)
+        numbers = {_plain(parcel.tracking_number) for parcel in shipment.parcels if parcel.tracking_number}
+        waiting = numbers - self._reported
+        if not self._next_arrived and _plain(shipment.number) not in self._reported and (waiting or not numbers):
+            self._parcels[_plain(shipment.number)] = waiting
+        self._next_arrived = False
+        return True
+
+    def arrive(self, report: Delivered) -> None:
+        self._newest = max(self._newest or report.delivered_at, report.delivered_at)
+        numbers = {_plain(number) for number in (report.tracking_number, report.shipment_number) if number}
+        self._reported |= numbers
+        if not numbers:
+            self._next_arrived = not self._shipments
+            self._parcels.clear()
+        for shipment, waiting in list(self._parcels.items()):
+            rest = waiting - numbers
+            if shipment in numbers - {_plain(report.tracking_number)} or (waiting and not rest):
+                del self._parcels[shipment]
+            else:
+                self._parcels[shipment] = rest
+
+
+def _plain(number: str | None) -> str:
+    """Numbers are found in any case."""
+    return (number or "").lower()
+
+
+def still_to_leave(order: SalesOrder, acknowledgement: Acknowledgement, left: Mapping[str, Decimal]) -> tuple[str, ...]:
+    """The ids of lines of which the ERP has more to deliver than has left, in line order.
+
+    What never ships, and what the ERP took off the order, is not waited for.
+    """
+    planned = {line.line_id: line.quantity.amount for line in acknowledgement.lines if line.ships}
+    goods = [line.id for line in order.lines if not line.is_virtual]
+    return tuple(line_id for line_id in goods if left.get(line_id, Decimal(0)) < planned.get(line_id, Decimal(0)))

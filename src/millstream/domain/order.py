@@ -171,14 +171,16 @@ class SalesOrder(msgspec.Struct, frozen=True, kw_only=True):
     base_currency: str | None = None
     base_rate: Decimal | None = None  # base_to_order_rate at order time
     base_total: Money | None = None  # the grand total in base currency as the store has it; None: it does not say
+    base_sum: Money | None = None  # what lines, shipping, tax and adjustments sum to in base currency; None: unknown
     custom: Custom = msgspec.UNSET
 
 
 def order_gaps(order: SalesOrder) -> tuple[str, ...]:
     """Every way in which the order's money fails to close to the cent; empty means it closes.
 
-    Lines: net = unit price x quantity - discount. Order: sum of nets = subtotal + discount on lines, and
-    sum of nets + shipping + tax + adjustments = grand total, shipping discount included in `shipping`.
+    Lines: net = unit price x quantity - discount. Order: sum of nets + discounts on lines = subtotal, and
+    sum of nets + shipping + tax + adjustments = grand total, shipping discount included in `shipping`. The latter in
+    base currency too, where the store tells all of it.
     """
     gaps = []
     for line in order.lines:
@@ -192,6 +194,12 @@ def order_gaps(order: SalesOrder) -> tuple[str, ...]:
         total += adjustment.amount
     if total.to_cent() != order.totals.grand_total.to_cent():
         gaps.append(f"lines, shipping, tax and adjustments sum to {total}, the order says {order.totals.grand_total}")
+    goods = sum((line.net + line.discount for line in order.lines), zero)
+    if goods.to_cent() != order.totals.subtotal.to_cent():
+        gaps.append(f"lines before discount sum to {goods}, the order says {order.totals.subtotal}")
+    base_sum, base_total = order.base_sum, order.base_total
+    if base_sum is not None and base_total is not None and base_sum.to_cent() != base_total.to_cent():
+        gaps.append(f"in base currency they sum to {base_sum}, the order says {base_total}")
     return tuple(gaps)
 
 

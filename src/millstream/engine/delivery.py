@@ -4,6 +4,7 @@ from typing import Any
 
 from millstream.domain.delivery import Delivery, Outcome, Settlement
 from millstream.domain.errors import Conflict, Failure, Retry
+from millstream.domain.events import CONTEXT
 from millstream.domain.states import DeliveryState
 from millstream.engine.retry import RetryPolicy, outcome_of_failure
 from millstream.engine.routes import Routes
@@ -85,6 +86,7 @@ class Execution:
             event=delivery.event.id,
             cause=delivery.event.causation_id,
             occurred_at=delivery.event.occurred_at,
+            context=delivery.event.data.get(CONTEXT),
         )
         flow = self._routes.flow(delivery.event.type, delivery.subscriber) or _nobody
         try:

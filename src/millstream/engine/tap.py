@@ -27,9 +27,12 @@ _LOUD: Final = {
     "secret.taken": logging.INFO,
     "secret.not_taken": logging.WARNING,
     "worker.draining": logging.INFO,
+    "store.revived": logging.WARNING,
+    "store.not_revived": logging.ERROR,
     "watch.crashed": logging.ERROR,
     "watch.failed": logging.WARNING,
     "alert.fired": logging.WARNING,
+    "alert.grown": logging.WARNING,
     "alert.escalated": logging.WARNING,
     "alert.resolved": logging.INFO,
 }

@@ -11,7 +11,8 @@ import msgspec
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 import millstream
 from millstream.domain.events import ORDER_DELIVERY_REPORTED, ORDER_HINTED, ORDER_PLACED, ORDER_PROMISE_REPORTED
@@ -80,9 +81,8 @@ class SpanTap:
         subject, about_order = facts["subject"], facts["type"] not in BEFORE_THE_ORDER
         root = _context(subject, root_span_id(subject))
         own = _context(subject, attempt_span_id(facts["delivery"], began["tries"]))
-        links = (
-            [] if about_order else [Link(_context(each, root_span_id(each))) for each in sorted(set(facts["events"]))]
-        )
+        others = () if about_order else sorted(set(facts["events"]))
+        links = [*_sent(began.get("context")), *(Link(_context(each, root_span_id(each))) for each in others)]
         self._end(
             name=f"{facts['type']} to {facts['subscriber']}",
             context=own,
@@ -138,6 +138,13 @@ class SpanTap:
 
     def _end(self, **span: Any) -> None:
         self._processor.on_end(ReadableSpan(resource=self._resource, instrumentation_scope=SCOPE, **span))
+
+
+def _sent(context: str | None) -> list[Link]:
+    """To the span of whoever sent the event, if they told it."""
+    found = TraceContextTextMapPropagator().extract({"traceparent": context}) if context else None
+    span = None if found is None else get_current_span(found).get_span_context()
+    return [Link(span)] if span is not None and span.is_valid else []
 
 
 def otlp(url: str) -> SpanProcessor:

@@ -6,6 +6,7 @@ Each in its own delivery: neither waits for the other.
 from decimal import Decimal
 from typing import Any
 
+from millstream.domain import events
 from millstream.domain.acknowledgement import Acknowledgement, acknowledgement_from_json
 from millstream.domain.delivery import NOTHING, Delivery, Settlement
 from millstream.domain.events import NewEvent
@@ -22,8 +23,13 @@ def by_customer(event: NewEvent) -> str:
     return str(event.data.get("customer_id") or event.subject)
 
 
+def by_incomplete_order(event: NewEvent) -> str:
+    """A lane of its own for each order that waits for a product: nothing else of its customer waits behind it."""
+    return f"{event.subject}/incomplete"
+
+
 def confirmed_order(delivery: Delivery) -> tuple[SalesOrder, Acknowledgement]:
-    """The order and acknowledgement an `order.confirmed` event carries."""
+    """The order and acknowledgement an event carries, see `domain.events.Confirmed`."""
     payload: Any = delivery.payload
     return order_from_json(payload["order"]), acknowledgement_from_json(payload["acknowledgement"])
 
@@ -52,13 +58,34 @@ async def confirm_in_store(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def record_purchase(delivery: Delivery, hub: Hub) -> Settlement:
-    """Purchase, lifetime value and the event that starts the CRM's own follow-up."""
+    """Purchase, lifetime value and the event that starts the CRM's own follow-up.
+
+    A purchase that lacks a product there is recorded as far as it goes; completing it is a delivery of its own.
+    """
     order, acknowledgement = confirmed_order(delivery)
     purchase = await purchase_of(order, acknowledgement, str(delivery.payload["customer_id"]), hub)
-    await hub.crm.record_purchase(purchase, key=f"order/{order.key}/purchase")
+    is_complete = await hub.crm.record_purchase(purchase, key=f"order/{order.key}/purchase")
     await hub.crm.announce_purchase(
         purchase, event_id=f"order/{order.key}/purchased", key=f"order/{order.key}/announce"
     )
+    if is_complete:
+        return NOTHING
+    incomplete = NewEvent(
+        source="millstream",
+        source_id=f"order/{order.key}/incomplete_in_crm",
+        type=events.ORDER_INCOMPLETE_IN_CRM,
+        subject=order.key,
+        occurred_at=hub.world.clock.now(),
+        data=dict(delivery.payload),
+    )
+    return Settlement(events=(incomplete,))
+
+
+async def complete_purchase(delivery: Delivery, hub: Hub) -> Settlement:
+    """What a purchase lacked, once the CRM has the products. Until then a person is asked for them."""
+    order, acknowledgement = confirmed_order(delivery)
+    purchase = await purchase_of(order, acknowledgement, str(delivery.payload["customer_id"]), hub)
+    await hub.crm.complete_purchase(purchase, key=f"order/{order.key}/complete")
     return NOTHING
 
 

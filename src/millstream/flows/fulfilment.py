@@ -1,4 +1,7 @@
-"""Packed, shipped, delivered: the books first, then the store and the CRM, each on its own."""
+"""Packed, shipped, delivered: the books first, then the store and the CRM, each on its own.
+
+An order may leave in parts. It is shipped when the last part left, and delivered when the last parcel arrived.
+"""
 
 from datetime import UTC, datetime, time
 from typing import Any
@@ -10,7 +13,7 @@ from millstream.domain.crosswalk import Alias
 from millstream.domain.delivery import NOTHING, Delivery, OrderMark, Settlement
 from millstream.domain.errors import Reject, Retry
 from millstream.domain.events import NewEvent
-from millstream.domain.fulfilment import Delivered, Shipment
+from millstream.domain.fulfilment import Delivered, Shipment, still_to_leave, way_of
 from millstream.flows.hub import Hub
 from millstream.flows.words import delivered_text, packed_text
 from millstream.ports.records import BookedOrder
@@ -39,20 +42,37 @@ async def book_reported_shipment(delivery: Delivery, hub: Hub) -> Settlement:
     order = await booked(order_key, hub)
     at = delivery.event.occurred_at
     packed = delivery.payload["kind"] == "packed"
+    if packed:
+        mark = OrderMark(order_key=order_key, packed_at=at)
+    else:
+        mark = await _left(shipment, order, at, hub)
     numbers = [("shipment", shipment.number), *(("tracking", parcel.tracking_number) for parcel in shipment.parcels)]
+    carried = {line.line_id: line.quantity.amount for line in shipment.lines}
     fact = NewEvent(
         source="millstream",
         source_id=f"order/{order_key}/{delivery.payload['kind']}/{shipment.erp_id}",
         type=events.ORDER_PACKED if packed else events.ORDER_SHIPPED,
         subject=order_key,
         occurred_at=at,
-        data={"customer_id": order.customer_id, "shipment": msgspec.to_builtins(shipment)},
+        data={
+            "customer_id": order.customer_id,
+            "shipment": msgspec.to_builtins(shipment),
+            "part": bool(still_to_leave(order.order, order.acknowledgement, carried)),
+        },
     )
     return Settlement(
         events=(fact,),
-        marks=(OrderMark(order_key=order_key, packed_at=at if packed else None, shipped_at=None if packed else at),),
+        marks=(mark,),
         aliases=tuple(Alias(order_key=order_key, kind=kind, value=value) for kind, value in numbers if value),
     )
+
+
+async def _left(shipment: Shipment, order: BookedOrder, at: datetime, hub: Hub) -> OrderMark:
+    """Shipped once nothing is left to leave. A carrier may have reported the last parcel before."""
+    way = way_of((*await hub.records.steps_on_the_way(shipment.order_key), shipment))
+    if still_to_leave(order.order, order.acknowledgement, way.left):
+        return OrderMark(order_key=shipment.order_key)
+    return OrderMark(order_key=shipment.order_key, shipped_at=at, delivered_at=way.arrived_at)
 
 
 async def packed_in_store(delivery: Delivery, hub: Hub) -> Settlement:
@@ -60,19 +80,35 @@ async def packed_in_store(delivery: Delivery, hub: Hub) -> Settlement:
     shipment = shipment_of(delivery)
     order = (await booked(shipment.order_key, hub)).order
     key = f"order/{order.key}/packed/{shipment.erp_id}"
-    text = packed_text(hub.policy.language_of(order))
+    text = packed_text(hub.policy.language_of(order), part=bool(delivery.payload.get("part")))
     await hub.store.tell_customer(order.store_order_id, text, notify=False, key=key, again=delivery.again)
     return NOTHING
+
+
+def standing_in_crm(order: BookedOrder) -> str | None:
+    """Where goods of the order are as the books have it now, which may be further than the fact that is told.
+
+    None: none has left; or the order is cancelled, and another fact says so.
+    """
+    if order.cancelled_at is not None:
+        return None
+    if order.delivered_at is not None:
+        return "delivered"
+    if order.shipped_at is not None:
+        return "shipped"
+    return "partly shipped" if order.has_left else None
 
 
 async def packed_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
     """The CRM sees where the order stands, which may be further already: another part of it has left."""
     shipment = shipment_of(delivery)
     order = await booked(shipment.order_key, hub)
+    if order.cancelled_at is not None:
+        return Settlement(note="cancelled meanwhile")
     await hub.crm.record_progress(
         shipment.order_key,
         key=f"order/{shipment.order_key}/packed/{shipment.erp_id}",
-        status=None if order.shipped_at or order.delivered_at else "packed",
+        status=standing_in_crm(order) or "packed",
     )
     return NOTHING
 
@@ -92,16 +128,21 @@ async def ship_in_store(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def shipped_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
-    """Shipping date and every tracking number so far on the purchase. A carrier may have reported delivery before."""
+    """Every tracking number so far on the purchase; with the last part the shipping date.
+
+    A carrier may have reported delivery before.
+    """
     shipment = shipment_of(delivery)
     order = await booked(shipment.order_key, hub)
     day = shipment.shipped_on
+    left_at = datetime.combine(day, time(), UTC) if day else delivery.event.occurred_at
     await hub.crm.record_progress(
         shipment.order_key,
         key=f"order/{shipment.order_key}/ship/{shipment.erp_id}",
-        status=None if order.delivered_at else "shipped",
-        shipped_at=datetime.combine(day, time(), UTC) if day else delivery.event.occurred_at,
+        status=standing_in_crm(order),
+        shipped_at=left_at if order.shipped_at else None,
         tracking_numbers=await hub.records.tracking_numbers(shipment.order_key),
+        delivered_at=order.delivered_at,
     )
     return NOTHING
 
@@ -126,29 +167,59 @@ async def find_reported_order(delivery: Delivery, hub: Hub) -> str:
     raise Reject("order.not_found", f"{message} Amend the payload with the right number, or discard it.")
 
 
+def handed_on(delivery: Delivery, order_key: str, name: str) -> Settlement:
+    """A partner's report goes on in the lane of the order it turned out to be about.
+
+    Partners name parcels and numbers, and each number has a lane of its own. What is booked from two reports about one
+    order must not be decided side by side.
+    """
+    report = NewEvent(
+        source=delivery.event.source,
+        source_id=f"order/{order_key}/{name}",
+        type=delivery.event.type,
+        subject=order_key,
+        occurred_at=delivery.event.occurred_at,
+        data={**delivery.payload, "order_key": order_key},
+    )
+    return Settlement(events=(report,), note=f"it is about {order_key}")
+
+
 async def book_reported_delivery(delivery: Delivery, hub: Hub) -> Settlement:
     """A carrier's report, turned into our own fact about the order it belongs to."""
     report = msgspec.convert(dict(delivery.payload), Delivered)
-    order_key = await find_reported_order(delivery, hub)
+    what = report.tracking_number or report.shipment_number or f"order/{report.delivered_at:%Y%m%dT%H%M%S}"
+    name = f"delivered/{what}"
+    order_key = delivery.payload.get("order_key")
+    if order_key is None:
+        return handed_on(delivery, await find_reported_order(delivery, hub), name)
     order = await booked(order_key, hub)
+    way = way_of((*await hub.records.steps_on_the_way(order_key), report))
+    is_gone = order.shipped_at is not None and not still_to_leave(order.order, order.acknowledgement, way.left)
+    is_over = is_gone and way.arrived_at is not None
     fact = NewEvent(
         source="millstream",
-        source_id=f"order/{order_key}/delivered/{report.tracking_number or report.shipment_number or 'order'}",
+        source_id=f"order/{order_key}/{name}",
         type=events.ORDER_DELIVERED,
         subject=order_key,
         occurred_at=report.delivered_at,
-        data={"customer_id": order.customer_id, "delivered": msgspec.to_builtins(report)},
+        data={
+            "customer_id": order.customer_id,
+            "delivered": msgspec.to_builtins(report),
+            "part": order.has_left and not is_over,
+        },
     )
-    return Settlement(events=(fact,), marks=(OrderMark(order_key=order_key, delivered_at=report.delivered_at),))
+    mark = OrderMark(order_key=order_key, delivered_at=way.arrived_at if is_over else None)
+    return Settlement(events=(fact,), marks=(mark,))
 
 
 async def delivered_in_store(delivery: Delivery, hub: Hub) -> Settlement:
     """The shopper sees that it arrived."""
     report = msgspec.convert(delivery.payload["delivered"], Delivered)
     order = (await booked(delivery.event.subject, hub)).order
+    part = bool(delivery.payload.get("part"))
     await hub.store.tell_customer(
         order.store_order_id,
-        delivered_text(report.received_by, hub.policy.language_of(order)),
+        delivered_text(report.received_by, hub.policy.language_of(order), part=part),
         notify=False,
         key=delivery.event.source_id,
         again=delivery.again,
@@ -157,9 +228,14 @@ async def delivered_in_store(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def delivered_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
-    """Delivery time on the purchase: the CRM's follow-up starts here."""
-    report = msgspec.convert(delivery.payload["delivered"], Delivered)
+    """Delivery time on the purchase once everything arrived: the CRM's follow-up starts here."""
+    order = await booked(delivery.event.subject, hub)
+    if order.delivered_at is None:
+        return Settlement(note="a part arrived; more is on its way or still to leave")
     await hub.crm.record_progress(
-        delivery.event.subject, key=delivery.event.source_id, status="delivered", delivered_at=report.delivered_at
+        delivery.event.subject,
+        key=delivery.event.source_id,
+        status=standing_in_crm(order),
+        delivered_at=order.delivered_at,
     )
     return NOTHING

@@ -15,6 +15,11 @@ from millstream.ports.commerce import OrderPage, StoreOrder
 from millstream.ports.records import KnownOrder
 
 
+def feed_of(store: str) -> str:
+    """The recurring question what changed in a store, by name."""
+    return f"{store}.orders"
+
+
 def facts_about(
     order: StoreOrder, known: KnownOrder | None, *, store: str, restored_until: datetime | None = None
 ) -> tuple[NewEvent, ...]:
@@ -22,7 +27,8 @@ def facts_about(
 
     An order the store has not finished with (payment pending, on hold) gives none: it moves again when it is ready.
     A cancelled order the hub never heard of gives none either: there is nothing to take back. Unless it is from before
-    a backup was restored: the hub may have placed it and forgotten.
+    a backup was restored: the hub may have placed it and forgotten. What the settings do not ask for is the caller's to
+    leave out.
     """
     if known is None:
         if order.cancelled and restored_until is not None and order.placed_at <= restored_until:
@@ -51,6 +57,7 @@ def _fact(order: StoreOrder, store: str, event_type: str, what: str) -> NewEvent
             "store_order_id": order.store_order_id,
             "number": order.number,
             "ship_to_fingerprint": order.ship_to_fingerprint,
+            **({"replaces": order.replaces} if placed and order.replaces else {}),
             "order": order.raw,
         },
     )
@@ -94,7 +101,14 @@ async def look_at_hinted_order(delivery: Delivery, hub: Hub) -> Settlement:
             field="store_order_id",
         )
     order = await hub.store.read_order(str(store_order_id))
-    known = await hub.records.known_orders(hub.store.name, [order.store_order_id])
+    known = (await hub.records.known_orders(hub.store.name, [order.store_order_id])).get(order.store_order_id)
     until = await hub.records.restored_until()
-    facts = facts_about(order, known.get(order.store_order_id), store=hub.store.name, restored_until=until)
+    facts = facts_about(order, known, store=hub.store.name, restored_until=until)
+    if facts and known is None and not await _is_wanted(order, hub):
+        return Settlement(note="placed before the start, or in a store view that is left out")
     return Settlement(events=facts, note="" if facts else "nothing new about this order")
+
+
+async def _is_wanted(order: StoreOrder, hub: Hub) -> bool:
+    """A door may point at any order; polling reports only those that the settings ask for, and so does this."""
+    return hub.store.wants(order, await hub.records.poll_cursor(feed_of(hub.store.name)))

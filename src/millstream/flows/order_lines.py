@@ -9,7 +9,7 @@ import msgspec
 
 from millstream.domain import events
 from millstream.domain.acknowledgement import LineSchedule
-from millstream.domain.fulfilment import Shipment
+from millstream.domain.fulfilment import Shipment, still_to_leave
 from millstream.domain.order import OrderLine, SalesOrder
 from millstream.flows.order_timeline import facts_with_data
 from millstream.ports.desk import OrderStory
@@ -58,6 +58,14 @@ def lines_of(story: OrderStory, order: SalesOrder, booked: BookedOrder | None) -
         )
         for line in order.lines
     )
+
+
+def is_partly_shipped(story: OrderStory, booked: BookedOrder | None) -> bool:
+    """Something has left, and something is still to leave; as far as the books and what was reported can say."""
+    if booked is None or booked.cancelled_at is not None:
+        return False
+    left = _shipped(story)
+    return bool(left and still_to_leave(booked.order, booked.acknowledgement, left))
 
 
 def _shipped(story: OrderStory) -> dict[str, Decimal] | None:

@@ -208,12 +208,13 @@ def _text(delivery: DeliveryStory, language: str) -> str | None:
                 ack = acknowledgement_from_json(payload["acknowledgement"])
                 return confirmed_text(ack.number, ack.ship_date, main_reason(ack), language)
             case events.ORDER_PACKED:
-                return packed_text(language)
+                return packed_text(language, part=bool(payload.get("part")))
             case events.ORDER_DELIVERED:
-                return delivered_text(None, language)
+                return delivered_text(None, language, part=bool(payload.get("part")))
             case events.ORDER_PROMISE_CHANGED:
                 now, before = (payload[name] and date.fromisoformat(payload[name]) for name in ("ship_date", "before"))
-                return promise_changed_text(now, before, str(payload["reason"]), language)
+                rest = bool(payload.get("rest"))
+                return promise_changed_text(now, before, str(payload["reason"]), language, rest=rest)
     except (KeyError, TypeError, ValueError):
         return None
     return None

@@ -18,8 +18,11 @@ LANES: Final[dict[str, Lane]] = {
     events.ORDER_CANCELLED: "store",
     events.ORDER_ADDRESS_CHANGED: "store",
     events.ORDER_CONFIRMED: "erp",
+    events.ORDER_INCOMPLETE_IN_CRM: "crm",
     events.ORDER_CANCELLATION_CONFIRMED: "erp",
     events.ORDER_CANCELLED_BY_ERP: "erp",
+    events.ORDER_HOLD_WANTED: "hub",
+    events.ORDER_UNHOLD_WANTED: "hub",
     events.ORDER_RESCHEDULED: "plant",
     events.ORDER_PROMISE_REPORTED: "plant",
     events.ORDER_PROMISE_CHANGED: "hub",
@@ -41,7 +44,8 @@ _RESTS: Final = {
 _STEPS: Final[tuple[tuple[str, str, str, Lane], ...]] = (
     ("placed_at", "confirmed_at", "on the way into the ERP", "hub"),
     ("confirmed_at", "packed_at", "in plant and warehouse", "plant"),
-    ("packed_at", "shipped_at", "waiting for the carrier", "warehouse"),
+    ("packed_at", "left_at", "waiting for the carrier", "warehouse"),
+    ("left_at", "shipped_at", "the rest in plant and warehouse", "plant"),
     ("shipped_at", "delivered_at", "on the road", "warehouse"),
 )
 
@@ -112,11 +116,13 @@ def _try(delivery: DeliveryStory, attempt: AttemptRow) -> Moment:
 def _steps(story: OrderStory, now: datetime) -> Iterator[Gap]:
     """From step to step; a step that did not come yet lasts until now, unless a later one came or the order is off."""
     summary = story.summary
+    parts = [event.occurred_at for event in story.events if event.type == events.ORDER_SHIPPED]
+    reached = {**msgspec.structs.asdict(summary), "left_at": min(parts, default=summary.shipped_at)}
     for n, (since, until, name, lane) in enumerate(_STEPS):
-        began, ended = getattr(summary, since), getattr(summary, until)
-        if began is None:
+        began, ended = reached[since], reached[until]
+        if began is None or (since == "left_at" and began == ended):
             continue
-        later = [at for _, step, _, _ in _STEPS[n + 1 :] if (at := getattr(summary, step)) is not None]
+        later = [at for _, step, _, _ in _STEPS[n + 1 :] if (at := reached[step]) is not None]
         ended = ended or min((at for at in (*later, summary.cancelled_at) if at is not None), default=None)
         yield Gap(
             lane=lane,

@@ -21,9 +21,10 @@ from millstream.domain.order import Customer, OrderLine, SalesOrder, order_gaps
 from millstream.domain.promise import Promise
 from millstream.domain.values import CENT, Money
 from millstream.flows.hub import Hub
+from millstream.flows.replaced import UNFINISHED, refuse_while_replaced_lives
 from millstream.ports.erp import ErpItem
 
-WAIVABLE = frozenset({"price.stale"})
+WAIVABLE = frozenset({"price.stale", UNFINISHED})
 """Rules a human may release an order from; the others need their cause mended."""
 TOO_LATE: Final = "order.too_late"  # how an ERP refuses to take an order back: plant or warehouse have begun
 
@@ -34,13 +35,16 @@ async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
     if order is None:
         return await cancelled_meanwhile(delivery, hub)
     refuse_unless_money_closes(order)
+    await refuse_while_replaced_lives(order, delivery, hub)
     customer_id, links = await known_customer(order, hub)
     await refuse_unless_items_are_current(order, delivery, hub)
     key = f"order/{order.key}/create"
     acknowledgement = await hub.erp.place_order(order, customer_id=customer_id, key=key)
     if not acknowledgement.created:
         order = with_first_address(order, delivery, hub)
-    return confirmed(order, customer_id, acknowledgement, links, hub)
+    return confirmed(
+        order, customer_id, acknowledgement, links, hub, ship_to_fingerprint=address_in_store(order, delivery)
+    )
 
 
 async def cancelled_meanwhile(delivery: Delivery, hub: Hub) -> Settlement:
@@ -58,7 +62,8 @@ async def cancelled_meanwhile(delivery: Delivery, hub: Hub) -> Settlement:
             raise
         order = hub.store.interpret(dict(delivery.event.data["order"]))
         customer_id, links = await known_customer(order, hub)
-        return confirmed(order, customer_id, acknowledgement, links, hub)
+        ship_to_fingerprint = address_in_store(order, delivery)
+        return confirmed(order, customer_id, acknowledgement, links, hub, ship_to_fingerprint=ship_to_fingerprint)
     where = "and in the ERP, before it was confirmed to anybody" if had_it else "before it reached the ERP"
     return Settlement(note=f"cancelled in the store {where}")
 
@@ -76,6 +81,17 @@ def with_first_address(order: SalesOrder, delivery: Delivery, hub: Hub) -> Sales
     except Reject:
         return order  # as it was placed it can never have gone out
     return msgspec.structs.replace(order, ship_to=placed.ship_to)
+
+
+def address_in_store(order: SalesOrder, delivery: Delivery) -> str | None:
+    """The fingerprint of the store's address behind the order: another address in the store later is a change.
+
+    A human's amendment is none of the store's: its own address, unchanged, must not take the amended one back.
+    """
+    if delivery.amended is not None:
+        told = delivery.event.data.get("ship_to_fingerprint")
+        return None if told is None else str(told)
+    return order.ship_to.fingerprint() if order.ship_to else None
 
 
 async def order_as_it_is(delivery: Delivery, hub: Hub) -> SalesOrder | None:
@@ -204,7 +220,13 @@ def refuse_stale_prices(order: SalesOrder, items: Mapping[str, ErpItem], toleran
 
 
 def confirmed(
-    order: SalesOrder, customer_id: str, acknowledgement: Acknowledgement, links: tuple[Link, ...], hub: Hub
+    order: SalesOrder,
+    customer_id: str,
+    acknowledgement: Acknowledgement,
+    links: tuple[Link, ...],
+    hub: Hub,
+    *,
+    ship_to_fingerprint: str | None,
 ) -> Settlement:
     """What the hub books when the ERP has the order, and the event that tells the others."""
     now = hub.world.clock.now()
@@ -217,6 +239,7 @@ def confirmed(
         confirmed_at=now,
         base_total=base.amount,
         base_currency=base.currency,
+        ship_to_fingerprint=ship_to_fingerprint,
     )
     event = NewEvent(
         source="millstream",

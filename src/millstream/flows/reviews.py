@@ -129,7 +129,7 @@ async def create_account(decision: Decision, *, book: ReviewBook, hub: Hub) -> D
     if hub_id is None:
         hub_id = await free_customer_id(order, hub)
         crm_id: str | None = await hub.crm.create_customer(
-            order.customer, hub_id=hub_id, key=f"customer/{hub_id}/create"
+            order.customer, hub_id=hub_id, key=f"customer/{hub_id}/create", decided=True
         )
     else:
         crm_id = await hub.records.external_id("customer", hub.crm.name, hub_id)

@@ -22,11 +22,15 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True):
     ships_on: str
     date_unknown: str
     moved: str
+    rest_moved: str
     moved_from: str
     moved_to_unknown: str
+    rest_moved_to_unknown: str
     reason: str
     packed: str
+    part_packed: str
     delivered: str
+    part_delivered: str
     received_by: str
     reasons: Mapping[str, str] | None  # ERP reason (pattern) -> words; None: the ERP's own words
 
@@ -41,11 +45,15 @@ TEXTS: Final = {
         ships_on="It is expected to ship on {date}.",
         date_unknown="We will tell you the ship date soon.",
         moved="Your order is now expected to ship on {date}{before}.",
+        rest_moved="The rest of your order is now expected to ship on {date}{before}.",
         moved_from=" (before: {date})",
         moved_to_unknown="The ship date of your order is being set anew; we will tell you as soon as it is known.",
+        rest_moved_to_unknown="The ship date of the rest is being set anew; we will tell you as soon as it is known.",
         reason=" Reason: {reason}.",
         packed="Your order is packed and waits for the carrier.",
+        part_packed="A part of your order is packed and waits for the carrier.",
         delivered="Your order was delivered.",
+        part_delivered="A part of your order was delivered.",
         received_by=" Received by: {name}.",
         reasons=None,
     ),
@@ -58,11 +66,15 @@ TEXTS: Final = {
         ships_on="Voraussichtlicher Versand: {date}.",
         date_unknown="Den Versandtermin teilen wir Ihnen in Kürze mit.",
         moved="Ihre Bestellung wird nun voraussichtlich am {date} versandt{before}.",
+        rest_moved="Der Rest Ihrer Bestellung wird nun voraussichtlich am {date} versandt{before}.",
         moved_from=" (zuvor: {date})",
         moved_to_unknown="Der Versandtermin Ihrer Bestellung wird neu bestimmt; Sie hören, sobald er feststeht.",
+        rest_moved_to_unknown="Der Versandtermin für den Rest wird neu bestimmt; Sie hören, sobald er feststeht.",
         reason=" Grund: {reason}.",
         packed="Ihre Bestellung ist verpackt und wartet auf die Abholung.",
+        part_packed="Ein Teil Ihrer Bestellung ist verpackt und wartet auf die Abholung.",
         delivered="Ihre Bestellung wurde zugestellt.",
+        part_delivered="Ein Teil Ihrer Bestellung wurde zugestellt.",
         received_by=" Angenommen von: {name}.",
         reasons={
             r"in stock": "ab Lager",
@@ -99,21 +111,25 @@ def confirmed_text(erp_number: str, ship_date: date | None, reason: str, languag
     return texts.confirmed.format(number=erp_number, when=when) + _why(reason, texts)
 
 
-def promise_changed_text(ship_date: date | None, before: date | None, reason: str, language: str = "en") -> str:
-    """A new date, with the old one and why."""
+def promise_changed_text(
+    ship_date: date | None, before: date | None, reason: str, language: str = "en", *, rest: bool = False
+) -> str:
+    """A new date, with the old one and why. `rest`: a part has left, it is about what has not."""
     texts = TEXTS[language]
     if ship_date is None:
-        return texts.moved_to_unknown
+        return texts.rest_moved_to_unknown if rest else texts.moved_to_unknown
     was = texts.moved_from.format(date=long_date(before, language)) if before else ""
-    return texts.moved.format(date=long_date(ship_date, language), before=was) + _why(reason, texts)
+    moved = texts.rest_moved if rest else texts.moved
+    return moved.format(date=long_date(ship_date, language), before=was) + _why(reason, texts)
 
 
-def packed_text(language: str = "en") -> str:
+def packed_text(language: str = "en", *, part: bool = False) -> str:
     """Packed, before the carrier came."""
-    return TEXTS[language].packed
+    return TEXTS[language].part_packed if part else TEXTS[language].packed
 
 
-def delivered_text(received_by: str | None, language: str = "en") -> str:
+def delivered_text(received_by: str | None, language: str = "en", *, part: bool = False) -> str:
     """The carrier's word."""
     texts = TEXTS[language]
-    return texts.delivered + (texts.received_by.format(name=received_by) if received_by else "")
+    told = texts.part_delivered if part else texts.delivered
+    return told + (texts.received_by.format(name=received_by) if received_by else "")

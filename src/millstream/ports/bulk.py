@@ -7,21 +7,12 @@ from uuid import UUID
 
 import msgspec
 
-from millstream.ports.desk import DeliveryRow, Filter, Resolution
+from millstream.ports.desk import DeliveryRow, Filter, Resolution, Share
 from millstream.ports.overview import Total
 
 Action = Literal["retry", "release", "discard", "resolve"]
 BulkState = Literal["ready", "running", "paused", "done", "cancelled"]
 Order = Literal["start", "pause", "resume", "cancel"]
-
-
-class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """So many deliveries in one state with one fault code; `refused`: the action cannot be done to these."""
-
-    state: str
-    code: str | None
-    deliveries: int
-    refused: bool
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,6 +26,7 @@ class StoreOrder(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool
     ship_to_fingerprint: str | None
     raw: dict[str, Any]
+    replaces: str | None = None  # key of the order that an edit replaced by this one
 
 
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,14 @@ class OrderFeed(Protocol):
 
     async def read_order(self, store_order_id: str) -> StoreOrder:
         """The order as it is now. Raises Retry if it is not visible yet (404 just after an event)."""
+        ...
+
+    def wants(self, order: StoreOrder, cursor: dict[str, Any] | None) -> bool:
+        """Whether the settings ask for this order: of a wanted store view, not placed before the start.
+
+        Polling from the cursor reports no others, but whoever points at one order may point at any. The start stands
+        in the cursor once there is one; None: nothing was polled yet. Raises Reject for a cursor of another making.
+        """
         ...
 
     def interpret(self, raw: dict[str, Any], *, overlaid: bool = True) -> SalesOrder:

@@ -24,8 +24,11 @@ class CustomerDirectory(Protocol):
         """Writes the hub id on the account if it has none; returns the hub id the account carries afterwards."""
         ...
 
-    async def create_customer(self, customer: Customer, *, hub_id: str, key: str) -> str:
-        """Makes (or finds) the account carrying this hub id and returns its CRM id. One account per hub id."""
+    async def create_customer(self, customer: Customer, *, hub_id: str, key: str, decided: bool = False) -> str:
+        """Makes (or finds) the account carrying this hub id and returns its CRM id. One account per hub id.
+
+        Reject("customer.similar") where the CRM takes it for one it has; not if a person `decided` that it is another.
+        """
         ...
 
 
@@ -51,8 +54,18 @@ class CustomerSearch(Protocol):
 class PurchaseBook(Protocol):
     """What they bought."""
 
-    async def record_purchase(self, purchase: Purchase, *, key: str) -> None:
-        """Writes order, lines, lifetime value. One record per order key, however often it is called."""
+    async def record_purchase(self, purchase: Purchase, *, key: str) -> bool:
+        """Writes order, lines, lifetime value. One record per order key, however often it is called.
+
+        False: the CRM lacks a product of it. The record stays open for `complete_purchase`.
+        """
+        ...
+
+    async def complete_purchase(self, purchase: Purchase, *, key: str) -> None:
+        """Adds the lines that `record_purchase` had to leave out, and closes the record; nothing else of it changes.
+
+        Reject("purchase.incomplete") names what is missing still, and then nothing was written.
+        """
         ...
 
     async def announce_purchase(self, purchase: Purchase, *, event_id: str, key: str) -> None:

@@ -10,7 +10,10 @@ from uuid import UUID
 import msgspec
 
 Resolution = Literal["fixed_in_source", "duplicate", "loss_accepted", "test", "other"]
-"""Why somebody closed a delivery without its happening: mended where it came from, done by another one, given up."""
+"""Why somebody resolved a delivery without its happening: mended where it came from, done by another one, given up."""
+
+Verb = Literal["retry", "release", "discard", "resolve", "reopen", "assign", "tag", "snooze"]
+"""What can be done to everything a filter means."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +29,15 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     assignee: str | None = None
     tag: str | None = None
     snoozed: bool | None = None  # False: what is out of sight until later is left out
+
+
+class Share(msgspec.Struct, frozen=True, kw_only=True):
+    """So many deliveries in one state with one fault code; `refused`: the action cannot be done to these."""
+
+    state: str
+    code: str | None
+    deliveries: int
+    refused: bool
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,14 +157,26 @@ class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: datetime | None = None
 
 
+class RelatedOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Another order. `number` None: the hub was never told of it."""
+
+    order_key: str
+    number: str | None
+
+
 class OrderStory(msgspec.Struct, frozen=True, kw_only=True):
-    """An order's whole history."""
+    """An order's whole history.
+
+    An edit in the store makes a new order of it: `replaces` is the one before this, `replaced_by` what came of this.
+    """
 
     summary: OrderSummary
     aliases: tuple[tuple[str, str], ...]
     events: tuple[EventRow, ...]
     deliveries: tuple[DeliveryStory, ...]
     promises: tuple[PromiseRow, ...]
+    replaces: RelatedOrder | None = None
+    replaced_by: tuple[RelatedOrder, ...] = ()
 
 
 class Desk(Protocol):
@@ -169,7 +193,14 @@ class Desk(Protocol):
         ...
 
     async def count(self, wanted: Filter) -> int:
-        """The estimate before a bulk action."""
+        """How many a filter means, whatever their state."""
+        ...
+
+    async def shares(self, verb: Verb, wanted: Filter) -> Sequence[Share]:
+        """The estimate before an action: what it can be done to now, by state and fault code, most first.
+
+        `refused` is what is in a state for it, but may not be released.
+        """
         ...
 
     async def retry(self, wanted: Filter, *, actor: str, as_it_came: bool = False) -> int:
@@ -196,7 +227,7 @@ class Desk(Protocol):
         ...
 
     async def reopen(self, wanted: Filter, *, actor: str, reason: str) -> int:
-        """Puts closed deliveries into review again, each in its old place in its lane.
+        """Puts resolved deliveries into review again, each in its old place in its lane.
 
         Raises Reject("delivery.overtaken") if one of them may not, and then reopens none.
         """

@@ -1,6 +1,6 @@
 """How the hub stands: what waits, what fails, how long it takes. Read from the ledger, the same for every process."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -42,6 +42,11 @@ class FlowShare(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: int
     failing: int
 
+    @property
+    def name(self) -> str:
+        """As in "order.shipped to crm"."""
+        return f"{self.type} to {self.subscriber}"
+
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """A worker process, when it was last seen, and which connections it found down since when."""
@@ -53,10 +58,14 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Announced(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest orders of a store, and how many of them a webhook announced too."""
+    """The newest orders of a store, and how many of them a webhook announced too.
+
+    `in_a_row`: so many of the newest were, without a gap.
+    """
 
     orders: int
     announced: int
+    in_a_row: int = 0
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +115,13 @@ class Gauges(Protocol):
 
     async def kept(self, *, since: datetime) -> Kept:
         """What was shipped since, judged by the first date promised."""
+        ...
+
+    async def waiting_orders(self, subscribers: Sequence[str], *, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many orders were placed that these have not carried out and nobody must decide about; some payloads.
+
+        The payloads are order.placed, oldest first, at most `limit`.
+        """
         ...
 
     async def failing_orders(self, *, at: datetime, window_s: float, limit: int) -> list[dict[str, Any]]:

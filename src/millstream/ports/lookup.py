@@ -3,10 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Annotated, Final, Literal, Protocol
 from uuid import UUID
 
 import msgspec
+
+OrderState = Literal[
+    "placed", "retrying", "review", "discarded", "confirmed", "packed", "shipped", "delivered", "cancelled"
+]
+NOT_IN_ERP: Final[frozenset[OrderState]] = frozenset({"placed", "retrying", "review"})
+"""States of an order that is still on its way into the ERP: open, however old it is."""
 
 
 class OrderHit(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +49,14 @@ class NewestPlace(msgspec.Struct, frozen=True, array_like=True):
     event_id: UUID
 
 
+class WayPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of orders that are on their way into the ERP ended."""
+
+    delivery_id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+
 class OrderLookup(Protocol):
-    """Each is one query, answered by indexes however many orders there are."""
+    """Each is answered by indexes however many orders there are."""
 
     async def search(
         self, number: str, *, limit: int, after: HitPlace | None = None
@@ -60,4 +72,20 @@ class OrderLookup(Protocol):
         self, *, limit: int, after: NewestPlace | None = None
     ) -> tuple[Sequence[OrderHit], NewestPlace | None]:
         """Orders, the newest first."""
+        ...
+
+    async def on_the_way(
+        self, state: OrderState, *, limit: int, after: WayPlace | None = None
+    ) -> tuple[Sequence[OrderHit], WayPlace | None]:
+        """All orders in one of the states `NOT_IN_ERP`, however old, the newest first."""
+        ...
+
+    async def in_state(
+        self, state: OrderState, *, limit: int, after: NewestPlace | None = None
+    ) -> tuple[Sequence[OrderHit], NewestPlace | None]:
+        """Orders in one of the other states, the newest first.
+
+        A page looks at so many orders and no more: it may hold fewer than asked for, even none, and there is a place
+        to go on from all the same.
+        """
         ...

@@ -33,6 +33,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     resolved_at: datetime | None = None
     told_with: int | None = None
     note: str | None = None  # what whoever acknowledged it said
+    told_size: int | None = None  # of how many people were told last; less once they became fewer
 
 
 class AlertWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +45,10 @@ class AlertWish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule finds true now. It fires once it has been true for `hold_s`."""
+    """What a rule finds true now. It fires once it has been true for `hold_s`.
+
+    `size`: how many of something it is about, where people are to hear again once there are twice as many.
+    """
 
     code: str
     scope: str
@@ -52,6 +56,7 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True):
     effect: str
     urgent: bool = False
     hold_s: float = 0.0
+    size: int | None = None
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

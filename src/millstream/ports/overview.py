@@ -43,9 +43,13 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reviews(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits for a person. `unassigned` and `snoozed` count those of both kinds."""
+    """What waits for a person. `unassigned` and `snoozed` count those held and dead.
+
+    `customers` counts those of the held whose customer is not known for certain: what `GET /api/reviews` lists.
+    """
 
     held: int
+    customers: int
     dead: int
     unassigned: int
     snoozed: int
@@ -53,6 +57,8 @@ class Reviews(msgspec.Struct, frozen=True, kw_only=True):
 
 class Today(msgspec.Struct, frozen=True, kw_only=True):
     """The orders of the window by state and age, and what is at stake now.
+
+    Orders that the ERP does not have yet (placed, retrying, review) stand there whenever they came in.
 
     `at_risk` is the money of orders that have a delivery held, dead or retrying; `at_risk_unknown` counts those of them
     whose total is not known.
@@ -70,8 +76,8 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Deliveries that fail for one reason. `says` is what the newest of them says; `trend` counts failed tries.
 
     `trend` has one number for each of the last 24 hours, the present one last. `orders_without_total` counts affected
-    orders whose money is not known. `closed` counts those somebody closed, `snoozed` those out of sight until, at the
-    earliest, `snoozed_until`.
+    orders whose money is not known. `resolved` counts those somebody resolved, `snoozed` those out of sight until, at
+    the earliest, `snoozed_until`.
     """
 
     fingerprint: str
@@ -82,7 +88,7 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     held: int
     dead: int
     retrying: int
-    closed: int
+    resolved: int
     orders: int
     money: tuple[Total, ...]
     orders_without_total: int
@@ -132,8 +138,8 @@ class Overview(Protocol):
     ) -> Sequence[Cause]:
         """What fails, by cause, the one with most orders first. `viewer` is who looks, for what is theirs.
 
-        With a fingerprint that cause alone: what was closed where the view is `resolved`, else what is open, in sight
-        or not. What was closed counts for 30 days.
+        With a fingerprint that cause alone: what was resolved where the view is `resolved`, else what is open, in sight
+        or not. What was resolved counts for 30 days.
         """
         ...
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.fulfilment import Delivered, Shipment
 from millstream.domain.order import SalesOrder
 
 
@@ -19,15 +20,34 @@ class KnownOrder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BookedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as the books have it."""
+    """An order as the books have it.
+
+    `has_left`: a part is gone; `shipped_at` is when the last part left, `delivered_at` when the last parcel arrived.
+    """
 
     order: SalesOrder
     customer_id: str
     acknowledgement: Acknowledgement
     ship_date: date | None
+    has_left: bool = False
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
+
+
+class Placement(msgspec.Struct, frozen=True, kw_only=True):
+    """How an order that was placed through the hub fares at the ERP.
+
+    `placing` and `cancelling` are the states of the deliveries that make it and take it back there; None: no such
+    thing was asked for. `replaces` is the key of the order it was made from by an edit, if any.
+    """
+
+    number: str
+    replaces: str | None
+    is_booked: bool
+    is_cancelled: bool
+    placing: str | None
+    cancelling: str | None
 
 
 class LifetimeValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +69,10 @@ class Records(Protocol):
         """Until when things may have happened that the books have forgotten; None if no backup was ever restored."""
         ...
 
+    async def poll_cursor(self, task: str) -> dict[str, Any] | None:
+        """Where a recurring question stands, as its connector wrote it; None before the first answer."""
+        ...
+
     async def find_link(self, kind: str, system: str, external_id: str) -> str | None:
         """The hub id, or None."""
         ...
@@ -61,8 +85,16 @@ class Records(Protocol):
         """The order, or None while the ERP has not acknowledged it."""
         ...
 
+    async def placement(self, order_key: str) -> Placement | None:
+        """How it fares, or None: the hub was never told to place this order."""
+        ...
+
     async def find_orders(self, value: str) -> Sequence[str]:
         """Order keys that carry this number, of any kind, newest first, at most 50."""
+        ...
+
+    async def steps_on_the_way(self, order_key: str) -> Sequence[Shipment | Delivered]:
+        """Every shipment of the order that left, and every carrier's word about it, in the order they were booked."""
         ...
 
     async def tracking_numbers(self, order_key: str) -> Sequence[str]:

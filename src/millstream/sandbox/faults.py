@@ -1,13 +1,14 @@
 """Seeded faults for every sandbox system: one ASGI middleware for requests, one dealer for webhooks.
 
-Put it outermost: `FaultMiddleware(app, Faults(...))`. It answers `/_sim/faults` itself:
+Put it outermost: `FaultMiddleware(app, Faults(...), refusals)`. It answers `/_sim/faults` itself:
 `POST {"seed": 7, "rate": {"503": 0.02, "timeout_after": 0.01}, "operations": ["POST /rest/*"], "script": [...]}`
 replaces the plan, `DELETE` ends it, `GET` tells the counts. Nothing below `/_sim/` is ever faulted.
 
 `rate` gives a probability per kind; `operations` limits the rates to requests whose "METHOD /path" matches one of the
 patterns; `script` is a list of `{"kind": ..., "match": "POST */ship", "times": 1}` used up before dice are thrown.
 
-Kinds: latency; 429 (with Retry-After), 500 (plain text), 503 (JSON), 503_html; refused (no connection: the client knows
+Kinds: latency; 429 (too much asked), 500, 503, each as the system says it (`refusals.py`: not every one has a status
+429), and 503_html, a page of whatever stands in front of it; refused (no connection: the client knows
 that nothing was sent); timeout_before and timeout_after (no answer; only after the latter was it carried out); reset;
 partial_batch (of a call that carries several one part fails, and what hangs on it; meant for such calls only); for
 webhooks drop, duplicate, reorder (kept back until the next one went).
@@ -20,6 +21,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Any
+
+from millstream.sandbox.refusals import Refusals
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,9 +39,6 @@ BATCHES = ("*/$batch", "*/composite")  # calls that carry several
 SPOILED = "sandbox.spoiled"  # in the scope of such a call: a number that tells which part fails
 LATENCY_MAX_S = 5.0
 RETRY_AFTER_S = 3
-
-HTML = b"<html><head><title>503 Service Temporarily Unavailable</title></head><body><h1>503</h1></body></html>"
-PLAIN_500 = b"An error has happened during application run. See exception log for details."
 
 
 class LostAnswer(ConnectionError):  # noqa: N818 - it is an event, not a mistake
@@ -155,11 +155,12 @@ class Faults:
 
 
 class FaultMiddleware:
-    """Lets the faults of a plan happen around an ASGI app."""
+    """Lets the faults of a plan happen around an ASGI app, in the words of the system that the app stands for."""
 
-    def __init__(self, app: App, faults: Faults) -> None:
+    def __init__(self, app: App, faults: Faults, refusals: Refusals) -> None:
         self.app = app
         self.faults = faults
+        self._refusals = refusals
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -188,17 +189,14 @@ class FaultMiddleware:
             case "partial_batch":
                 await self.app({**scope, SPOILED: self.faults.part()}, receive, send)
             case _:
-                await _answer(send, *self._refusal(kind))
+                await _answer(send, *self._refusal(kind, scope["path"]))
 
-    def _refusal(self, kind: str) -> tuple[int, bytes, dict[str, str]]:
-        if kind == "429":
-            body = b'{"message":"Too Many Requests"}'
-            return 429, body, {"content-type": "application/json", "retry-after": str(self.faults.retry_after_s)}
-        if kind == "500":
-            return 500, PLAIN_500, {"content-type": "text/plain"}
-        if kind == "503":
-            return 503, b'{"message":"Service Unavailable"}', {"content-type": "application/json"}
-        return 503, HTML, {"content-type": "text/html"}
+    def _refusal(self, kind: str, path: str) -> tuple[int, bytes, dict[str, str]]:
+        refusal = self._refusals.of(kind, path)
+        headers = {"content-type": refusal.media_type}
+        if refusal.asks:
+            headers["retry-after"] = str(self.faults.retry_after_s)
+        return refusal.status, refusal.body, headers
 
     async def _lose(self, kind: str, receive: Receive, send: Send) -> None:
         if self.faults.lost == "raise":

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import msgspec
 
+from millstream.domain.credit import is_credit
 from millstream.domain.errors import Reject
 from millstream.domain.states import DeliveryState
-from millstream.ports.desk import Filter, Resolution
+from millstream.ports.desk import Filter, Resolution, Share, Verb
 from millstream.store import sql
 from millstream.store.text import json_text
 from millstream.store.writing import lock_lanes
@@ -20,6 +21,17 @@ MENDABLE: Final = ("held", "dead", "retrying")
 DISCARDABLE: Final = (*MENDABLE, "waiting")
 REOPENABLE: Final = ("discarded",)
 ANY_STATE: Final = tuple(DeliveryState)
+TARGETS: Final[dict[Verb, tuple[str, ...]]] = {
+    "retry": MENDABLE,
+    "release": ("held",),
+    "discard": DISCARDABLE,
+    "resolve": DISCARDABLE,
+    "reopen": REOPENABLE,
+    "assign": ANY_STATE,
+    "tag": ANY_STATE,
+    "snooze": ANY_STATE,
+}
+"""Verb -> the states it can be done in."""
 
 
 def parameters(wanted: Filter, now: datetime) -> tuple[Any, ...]:
@@ -37,6 +49,19 @@ def parameters(wanted: Filter, now: datetime) -> tuple[Any, ...]:
         wanted.snoozed,
         now,
     )
+
+
+async def shares(
+    connection: Any, verb: Verb, wanted: Filter, now: datetime, *, waivable: frozenset[str]
+) -> tuple[Share, ...]:
+    """What a filter means that is in a state the verb can be done in, most first."""
+    rows = await connection.fetch(DESK["shares"], *parameters(wanted, now), list(TARGETS[verb]))
+    return tuple(Share(**dict(row), refused=refuses(verb, row["code"], waivable)) for row in rows)
+
+
+def refuses(verb: Verb, code: str | None, waivable: frozenset[str]) -> bool:
+    """Whether the fault code alone forbids it."""
+    return verb == "release" and code not in waivable and not is_credit(code)
 
 
 async def look(connection: Any, wanted: Filter, states: Sequence[str], now: datetime) -> list[Any]:
@@ -59,9 +84,9 @@ async def make_due(connection: Any, chosen: Sequence[Any], now: datetime) -> Non
     await connection.execute(_LEDGER["notify"], "desk")
 
 
-async def waive(connection: Any, chosen: Sequence[Any], now: datetime) -> None:
-    """The rule that holds each does not apply to it any more; due now."""
-    await connection.execute(DESK["waive"], [row["id"] for row in chosen])
+async def release(connection: Any, chosen: Sequence[Any], now: datetime) -> None:
+    """The rule that holds each does not apply to it any more; due now. Of credit nothing is waived: the ERP decides."""
+    await connection.execute(DESK["waive"], [row["id"] for row in chosen if not is_credit(row["fault_code"])])
     await make_due(connection, chosen, now)
 
 
@@ -97,7 +122,7 @@ async def reopen(connection: Any, chosen: Sequence[Any], now: datetime, reason: 
         became = "is done" if late["by_state"] == "done" else "may have been carried out"
         raise Reject(
             "delivery.overtaken",
-            f"Delivery {late['id']} stays closed: delivery {late['by_id']} ({late['by_type']}) about the same came "
+            f"Delivery {late['id']} stays resolved: delivery {late['by_id']} ({late['by_type']}) about the same came "
             f"later and {became}; what comes before it cannot follow it. Mend it in the system itself.",
         )
     await connection.execute(DESK["reopen"], ids, now, f"reopened: {reason}")

@@ -18,6 +18,7 @@ _SQL: Final = {
     for name, text in _LOADED.items()
 }
 TALLIED: Final = timedelta(days=1)
+WATCH: Final = "hub:watch"  # whom the audit trail names for what an alert became by itself
 
 
 class PostgresAlertBook:
@@ -68,14 +69,17 @@ class PostgresAlertBook:
     async def change(self, alert: Alert, messages: Sequence[Message] = (), *, now: datetime) -> None:
         """See AlertBook."""
         async with self._database.transaction() as connection:
-            await connection.execute(
+            before = await connection.fetchrow(
                 _SQL["change"],
                 *(alert.id, alert.cause, alert.effect, alert.state, alert.last_true_at, alert.fired_at),
-                *(alert.escalated_at, alert.resolved_at, alert.told_with, alert.urgent),
+                *(alert.escalated_at, alert.resolved_at, alert.told_with, alert.urgent, alert.told_size),
             )
             if alert.state == "resolved":
                 await connection.execute(_SQL["drop_waiting"], alert.id, now)
             await _post(connection, messages, now)
+            detail = {"code": alert.code, "scope": alert.scope, "effect": alert.effect}
+            for became in [] if before is None else _became(alert, was=before["state"], told=before["escalated_at"]):
+                await audit(connection, now, WATCH, f"alert.{became}", f"alert/{alert.id}", detail)
 
     async def forget(self, alert: Alert) -> None:
         """See AlertBook."""
@@ -140,6 +144,14 @@ class PostgresAlertBook:
         async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["tally"], self._clock.now() - TALLIED)
         return {(row["kind"], row["name"], row["state"]): row["n"] for row in rows}
+
+
+def _became(alert: Alert, *, was: str, told: datetime | None) -> list[str]:
+    """What a change makes of an alert, as the audit trail tells it."""
+    fired = was == "pending" and alert.state == "firing"
+    escalated = told is None and alert.escalated_at is not None
+    resolved = alert.state == "resolved"
+    return [name for name, so in (("fired", fired), ("escalated", escalated), ("resolved", resolved)) if so]
 
 
 async def _post(connection: Any, messages: Sequence[Message], now: datetime) -> int:

@@ -24,9 +24,11 @@ from millstream.store.audit import Verdict, examine
 from millstream.store.database import database_failures
 from millstream.store.programs import SESSION, Address, refused, start
 from millstream.store.schema import RELEASE, recorded_steps
+from millstream.store.text import json_text
 
 MANIFEST, DIGEST, DUMP = "manifest.json", "manifest.sha256", "database.dump"
 MANIFEST_BYTES_MAX: Final = 1_000_000
+OURSELVES: Final = "hub:backup"  # whom the audit trail names where no person asked for it
 
 _SQL: Final = sql.load("backup")
 
@@ -47,6 +49,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     dump_sha256: str
 
 
+def subject_of(manifest: Manifest) -> str:
+    """What the audit trail calls a backup, whatever its file is called."""
+    return f"backup/{manifest.dump_sha256[:12]}"
+
+
 @asynccontextmanager
 async def session(url: str) -> AsyncIterator[Any]:
     """A session of its own, not counted among the processes that work."""
@@ -58,14 +65,20 @@ async def session(url: str) -> AsyncIterator[Any]:
             await connection.close()
 
 
-async def write_backup(url: str, file: Path, *, force: bool = False) -> Manifest:
-    """Writes the backup under a temporary name, then gives it its own. Raises Reject, and leaves no half file."""
+async def write_backup(url: str, file: Path, *, force: bool = False, actor: str = OURSELVES) -> Manifest:
+    """Writes the backup under a temporary name, then gives it its own. Raises Reject, and leaves no half file.
+
+    The audit trail tells of it before the file has its name: there is none that nobody made.
+    """
     dump, partial = (file.with_name(f"{file.name}.{suffix}") for suffix in ("dump", "partial"))
     try:
         await asyncio.to_thread(_claim_names, file, dump, partial, force=force)
         async with session(url) as connection, connection.transaction(isolation="repeatable_read", readonly=True):
             manifest = await _dump(connection, url, dump)
         await asyncio.to_thread(_pack, manifest, dump, partial)
+        async with session(url) as connection:
+            told = {"file": str(file), "as_of": manifest.made_at, "sha256": manifest.dump_sha256}
+            await connection.execute(_SQL["tell"], actor, "backup.written", subject_of(manifest), json_text(told))
         await asyncio.to_thread(partial.replace, file)
     except OSError as error:
         raise Reject("backup.unwritable", f"{file} cannot be written: {error.strerror or error}.") from error

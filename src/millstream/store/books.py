@@ -71,7 +71,7 @@ def _order_row(record: OrderRecord) -> Row:
         record.base_currency,
         record.base_total,
         order.placed_at,
-        order.ship_to.fingerprint() if order.ship_to else None,
+        record.ship_to_fingerprint,
         record.erp,
         ack.erp_id,
         ack.number,
@@ -116,8 +116,7 @@ def _merged(marks: Sequence[OrderMark]) -> list[OrderMark]:
     for mark in marks:
         before = merged.get(mark.order_key)
         fields = {name: value for name, value in msgspec.structs.asdict(mark).items() if value is not None}
-        if mark.acknowledgement is not None:
-            fields["ship_date"] = mark.ship_date  # also where it is no longer known
+        fields["ship_date"] = before.ship_date if before and mark.ship_date is msgspec.UNSET else mark.ship_date
         merged[mark.order_key] = msgspec.structs.replace(before, **fields) if before else mark
     return [merged[key] for key in sorted(merged)]
 
@@ -130,7 +129,8 @@ async def _write_marks(connection: Any, marks: Sequence[OrderMark]) -> None:
         [mark.shipped_at for mark in marks],
         [mark.delivered_at for mark in marks],
         [mark.cancelled_at for mark in marks],
-        [mark.ship_date for mark in marks],
+        [mark.ship_date is not msgspec.UNSET for mark in marks],
+        [None if mark.ship_date is msgspec.UNSET else mark.ship_date for mark in marks],
         [_json(mark.acknowledgement) for mark in marks],
         [_json(mark.order) for mark in marks],
         [mark.order.ship_to.fingerprint() if mark.order and mark.order.ship_to else None for mark in marks],

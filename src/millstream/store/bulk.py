@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from millstream.domain.errors import Reject
-from millstream.ports.bulk import Action, Became, Bulk, BulkState, Estimate, Order, Share
+from millstream.ports.bulk import Action, Became, Bulk, BulkState, Estimate, Order
 from millstream.ports.desk import DeliveryRow, Filter, Resolution
 from millstream.ports.overview import Total
 from millstream.ports.world import World
@@ -18,12 +18,6 @@ from millstream.store.text import json_text
 
 BATCH_MAX: Final = 200
 SAMPLE_MAX: Final = 10
-_TARGETS: Final[dict[Action, tuple[str, ...]]] = {
-    "retry": actions.MENDABLE,
-    "release": ("held",),
-    "discard": actions.DISCARDABLE,
-    "resolve": actions.DISCARDABLE,
-}
 _KEPT_AS: Final[dict[Action, str]] = {"resolve": "discard"}
 """Actions a version before would not know, and what it does in their place."""
 _MOVES: Final[dict[Order, tuple[tuple[BulkState, ...], BulkState]]] = {
@@ -54,16 +48,15 @@ class PostgresBulk:
 
     async def estimate(self, action: Action, wanted: Filter) -> Estimate:
         """See BulkDesk."""
-        asked = (*actions.parameters(wanted, self._world.clock.now()), list(_TARGETS[action]))
+        now = self._world.clock.now()
+        asked = (*actions.parameters(wanted, now), list(actions.TARGETS[action]))
         async with self._reading.connection() as connection:
-            rows = await connection.fetch(_SQL["shares"], *asked)
-            worth = await connection.fetch(
-                _SQL["worth"], *asked, sorted(self._waivable) if action == "release" else None
-            )
+            shares = await actions.shares(connection, action, wanted, now, waivable=self._waivable)
+            doable = sorted({str(share.code) for share in shares if not share.refused})
+            worth = await connection.fetch(_SQL["worth"], *asked, doable if action == "release" else None)
             ids = [row["id"] for row in await connection.fetch(_SQL["batch"], *asked, 0, 2**63 - 1, SAMPLE_MAX)]
-            first = actions.parameters(Filter(ids=tuple(ids)), self._world.clock.now())
+            first = actions.parameters(Filter(ids=tuple(ids)), now)
             sample = await connection.fetch(actions.DESK["list"], *first, 0, SAMPLE_MAX) if ids else []
-        shares = tuple(Share(**dict(row), refused=self._refuses(action, row["code"])) for row in rows)
         return Estimate(
             deliveries=sum(share.deliveries for share in shares if not share.refused),
             shares=shares,
@@ -72,9 +65,6 @@ class PostgresBulk:
             orders_without_total=sum(row["orders"] for row in worth if row["currency"] is None),
             sample=tuple(msgspec.convert(dict(row), DeliveryRow) for row in sample),
         )
-
-    def _refuses(self, action: Action, code: str | None) -> bool:
-        return action == "release" and code not in self._waivable
 
     async def prepare(
         self, action: Action, wanted: Filter, *, actor: str, reason: str, resolution: Resolution | None = None
@@ -140,11 +130,11 @@ class PostgresBulk:
             if taken is None:
                 return False
             bulk = _bulk(taken)
-            targets = _TARGETS[bulk.action]
+            targets = actions.TARGETS[bulk.action]
             asked = (*actions.parameters(bulk.wanted, now), list(targets))
             seen = await connection.fetch(_SQL["batch"], *asked, taken["last_id"], taken["upto"], BATCH_MAX)
             chosen = await actions.lock(connection, seen, targets, now)
-            doable = [row for row in chosen if not self._refuses(bulk.action, row["fault_code"])]
+            doable = [row for row in chosen if not actions.refuses(bulk.action, row["fault_code"], self._waivable)]
             await self._act(connection, bulk, doable, now)
             is_last = len(seen) < BATCH_MAX
             await connection.execute(
@@ -165,7 +155,7 @@ class PostgresBulk:
             case "retry":
                 await actions.make_due(connection, chosen, now)
             case "release":
-                await actions.waive(connection, chosen, now)
+                await actions.release(connection, chosen, now)
             case "discard" | "resolve":
                 await actions.discard(connection, chosen, now, bulk.reason, bulk.resolution)
         told = {"reason": bulk.reason, "bulk": str(bulk.id)}

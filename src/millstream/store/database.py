@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import asyncpg
 
-from millstream.domain.errors import Retry
-from millstream.store.schema import APPLICATION, RELEASE, Step, apply_steps, migrations
+from millstream.domain.errors import Reject, Retry
+from millstream.store.schema import APPLICATION, RELEASE, Condition, Step, apply_steps, conditions, migrations
 
+VERSION_MIN: Final = 15  # the oldest that the migrations and the ledger are tested on
 POOL_MAX: Final = 10
 SILENCE_IDLE_S: Final = 4  # after so long without a word the other side is asked whether it is there,
 SILENCE_PROBE_S: Final = 2  # again after so long,
@@ -24,6 +25,9 @@ SESSION: Final = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
+    # Before version 18 a plan that cannot do without what is off above looks so dear that PostgreSQL compiles it first:
+    # a tenth of a second a statement.
+    "jit": "off",
     # A machine that was cut off must not hold its locks until the network's own patience ends, which is hours.
     "tcp_keepalives_idle": str(SILENCE_IDLE_S),
     "tcp_keepalives_interval": str(SILENCE_PROBE_S),
@@ -37,7 +41,6 @@ READING: Final = {
     "plan_cache_mode": "force_custom_plan",
     "enable_seqscan": "on",
     "enable_bitmapscan": "on",
-    "jit": "off",  # compiling takes longer than any of these
     "default_transaction_read_only": "on",
 }
 MIGRATE_TRIES_MAX: Final = 12  # about a minute of waiting for a lock that somebody else holds
@@ -78,6 +81,21 @@ async def notice_silence(connection: Any) -> None:
             wire.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
+async def _begin_session(connection: Any) -> None:
+    refuse_old_servers(connection.get_server_version().major)
+    await notice_silence(connection)
+
+
+def refuse_old_servers(major: int) -> None:
+    """Raises Reject for a PostgreSQL that is older than the schema can live with."""
+    if major < VERSION_MIN:
+        raise Reject(
+            "store.too_old",
+            f"PostgreSQL {major} is too old: Millstream needs {VERSION_MIN} or newer. Upgrade the server that "
+            "database_url (MILLSTREAM_DATABASE_URL) names, or leave database_url out for the embedded one.",
+        )
+
+
 @contextmanager
 def database_failures() -> Iterator[None]:
     """Turns "the database is away or busy" into Retry; what is our own mistake stays what it is."""
@@ -115,7 +133,7 @@ class Database:
                     self._pool = await asyncpg.create_pool(
                         self.url,
                         min_size=0,  # nothing to restore while PostgreSQL is away
-                        init=notice_silence,
+                        init=_begin_session,
                         reset=_keep_session,
                         max_size=self._pool_max,
                         timeout=SILENCE_S,
@@ -156,7 +174,9 @@ class Database:
             except (TimeoutError, *_GONE):
                 pool.terminate()
 
-    async def migrate(self, *, post: bool = False, steps: list[Step] | None = None) -> list[str]:
+    async def migrate(
+        self, *, post: bool = False, steps: list[Step] | None = None, actor: str | None = None
+    ) -> list[str]:
         """Brings the schema up to date, all steps in one transaction; returns what was applied. See `store.schema`.
 
         Works beside processes that use the database: it gives way to them when it cannot have a lock, and comes back.
@@ -165,10 +185,15 @@ class Database:
         for n in range(1, MIGRATE_TRIES_MAX + 1):
             try:
                 async with self.transaction() as connection:
-                    return await apply_steps(connection, steps, post=post)
+                    return await apply_steps(connection, steps, post=post, actor=actor)
             except Retry as failure:
                 busy = isinstance(failure.__cause__, asyncpg.LockNotAvailableError | asyncpg.DeadlockDetectedError)
                 if n == MIGRATE_TRIES_MAX or not busy:
                     raise
             await asyncio.sleep(0.2)
         raise AssertionError("the last try returns or raises")
+
+    async def conditions(self) -> list[Condition]:
+        """Where every step of the schema stands. Raises Reject where `migrate` would."""
+        async with self.connection() as connection:
+            return await conditions(connection, migrations())

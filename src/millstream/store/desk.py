@@ -7,7 +7,17 @@ from typing import Any, Final
 import msgspec
 
 from millstream.domain.errors import Reject
-from millstream.ports.desk import DeliveryRow, DeliveryStory, FailedCall, Filter, OrderStory, OrderSummary, Resolution
+from millstream.ports.desk import (
+    DeliveryRow,
+    DeliveryStory,
+    FailedCall,
+    Filter,
+    OrderStory,
+    OrderSummary,
+    Resolution,
+    Share,
+    Verb,
+)
 from millstream.ports.world import World
 from millstream.store import actions
 from millstream.store.actions import DESK, MENDABLE, parameters
@@ -44,6 +54,11 @@ class PostgresDesk:
         async with self._reading.connection() as connection:
             number: int = await connection.fetchval(DESK["count"], *self._parameters(wanted))
             return number
+
+    async def shares(self, verb: Verb, wanted: Filter) -> Sequence[Share]:
+        """See Desk."""
+        async with self._reading.connection() as connection:
+            return await actions.shares(connection, verb, wanted, self._world.clock.now(), waivable=self._waivable)
 
     async def show_delivery(self, delivery_id: int) -> DeliveryStory | None:
         """See Desk."""
@@ -92,14 +107,15 @@ class PostgresDesk:
         """See Desk."""
         async with self._database.transaction() as connection:
             chosen = [row for row in await self._choose(connection, wanted) if row["state"] == "held"]
-            stuck = sorted({str(row["fault_code"]) for row in chosen} - self._waivable)
+            codes = {str(row["fault_code"]) for row in chosen}
+            stuck = sorted(code for code in codes if actions.refuses("release", code, self._waivable))
             if stuck:
                 raise Reject(
                     "rule.not_waivable",
                     f"{', '.join(stuck)} cannot be waived, its cause must be mended: then use retry. "
                     f"Rules that can be waived: {', '.join(sorted(self._waivable))}.",
                 )
-            await actions.waive(connection, chosen, self._world.clock.now())
+            await actions.release(connection, chosen, self._world.clock.now())
             await self._audit(connection, chosen, actor, "release", {"reason": reason})
         return len(chosen)
 

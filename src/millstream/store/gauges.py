@@ -1,6 +1,8 @@
 """How the hub stands, read from the ledger; and where workers say that they live."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any, Final
 from uuid import UUID
 
@@ -11,7 +13,10 @@ from millstream.store import sql
 from millstream.store.database import Database
 
 _LOADED: Final = sql.load("gauges")
-_SQL: Final = {name: text.replace("{failing}", _LOADED["failing"]) for name, text in _LOADED.items()}
+_SQL: Final = {
+    name: text.replace("{failing}", _LOADED["failing"]).replace("{waiting}", _LOADED["waiting"])
+    for name, text in _LOADED.items()
+}
 OPEN_MAX: Final = 200_000  # open deliveries that are counted; more is "many" to anybody
 ANNOUNCED_MAX: Final = 20  # orders that the canary looks at
 SHIPPED_MAX: Final = 2000  # shipments that promises are judged by
@@ -54,13 +59,22 @@ class PostgresGauges:
     async def announced(self, store: str, *, since: datetime, until: datetime) -> Announced:
         """See Gauges."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_SQL["announced"], store, first_id(since), first_id(until), ANNOUNCED_MAX)
-        return Announced(**dict(row))
+            rows = await connection.fetch(_SQL["announced"], store, since, until, ANNOUNCED_MAX)
+        came = [row["announced"] for row in rows]
+        in_a_row = len(list(takewhile(bool, came)))
+        return Announced(orders=len(came), announced=sum(came), in_a_row=in_a_row)
 
     async def kept(self, *, since: datetime) -> Kept:
         """See Gauges."""
         async with self._database.connection() as connection:
             return Kept(**dict(await connection.fetchrow(_SQL["kept"], first_id(since), SHIPPED_MAX)))
+
+    async def waiting_orders(self, subscribers: Sequence[str], *, limit: int) -> tuple[int, list[dict[str, Any]]]:
+        """See Gauges."""
+        async with self._database.connection() as connection:
+            count: int = await connection.fetchval(_SQL["count_waiting_orders"], list(subscribers), OPEN_MAX)
+            rows = await connection.fetch(_SQL["waiting_orders"], list(subscribers), limit) if count else []
+        return count, [msgspec.json.decode(row["data"]) for row in rows]
 
     async def failing_orders(self, *, at: datetime, window_s: float, limit: int) -> list[dict[str, Any]]:
         """See Gauges."""

@@ -42,13 +42,13 @@ class PostgresMending:
     async def release(self, decision: Decision) -> DeliveryRow:
         """See Mending."""
         async with self._deciding(decision, ("held",)) as (connection, row):
-            if row["fault_code"] not in self._waivable:
+            if actions.refuses("release", row["fault_code"], self._waivable):
                 raise Reject(
                     "rule.not_waivable",
                     f"{row['fault_code']} cannot be waived, its cause must be mended: then use retry. "
                     f"Rules that can be waived: {', '.join(sorted(self._waivable))}.",
                 )
-            await actions.waive(connection, [row], self._world.clock.now())
+            await actions.release(connection, [row], self._world.clock.now())
             return await self._done(connection, row, decision, "release")
 
     async def discard(self, decision: Decision) -> DeliveryRow:

@@ -26,7 +26,9 @@ TREND_HOURS: Final = 24
 
 _PARTS: Final = sql.load("overview")
 _SQL: Final = {
-    name: text.replace("{in_view}", _PARTS["in_view"]).replace("{is_order}", _PARTS["is_order"])
+    name: text.replace("{in_view}", _PARTS["in_view"])
+    .replace("{is_order}", _PARTS["is_order"])
+    .replace("{customer_review}", sql.load("reviews")["waiting"])
     for name, text in _PARTS.items()
 }
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.fulfilment import Delivered, Shipment
 from millstream.domain.order import SalesOrder
-from millstream.ports.records import BookedOrder, KnownOrder, LifetimeValue
+from millstream.ports.records import BookedOrder, KnownOrder, LifetimeValue, Placement
 from millstream.store import sql
 from millstream.store.database import Database
 from millstream.store.together import Together
@@ -45,6 +46,12 @@ class PostgresRecords:
             until: datetime | None = await connection.fetchval(_SQL["restored_until"])
             return until
 
+    async def poll_cursor(self, task: str) -> dict[str, Any] | None:
+        """See Records."""
+        async with self._database.connection() as connection:
+            cursor: str | None = await connection.fetchval(_SQL["poll_cursor"], task)
+        return None if cursor is None else msgspec.json.decode(cursor)
+
     async def find_link(self, kind: str, system: str, external_id: str) -> str | None:
         """See Records."""
         return await self._links.get((kind, system, external_id))
@@ -71,15 +78,33 @@ class PostgresRecords:
             acknowledgement=msgspec.json.decode(row["acknowledgement"], type=Acknowledgement),
             customer_id=row["customer_id"],
             ship_date=row["ship_date"],
+            has_left=row["has_left"],
             shipped_at=row["shipped_at"],
             delivered_at=row["delivered_at"],
             cancelled_at=row["cancelled_at"],
         )
 
+    async def placement(self, order_key: str) -> Placement | None:
+        """See Records."""
+        async with self._database.connection() as connection:
+            row = await connection.fetchrow(_SQL["placement"], order_key)
+        return None if row is None else Placement(**dict(row))
+
     async def find_orders(self, value: str) -> Sequence[str]:
         """See Records."""
         async with self._database.connection() as connection:
             return [row["order_key"] for row in await connection.fetch(_SQL["find_orders"], value)]
+
+    async def steps_on_the_way(self, order_key: str) -> Sequence[Shipment | Delivered]:
+        """See Records."""
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["steps_on_the_way"], order_key)
+        return [
+            msgspec.json.decode(row["delivered"], type=Delivered)
+            if row["shipment"] is None
+            else msgspec.json.decode(row["shipment"], type=Shipment)
+            for row in rows
+        ]
 
     async def tracking_numbers(self, order_key: str) -> Sequence[str]:
         """See Records."""

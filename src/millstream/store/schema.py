@@ -15,12 +15,14 @@ from typing import Any, Final, NamedTuple
 
 from millstream.domain.errors import Reject
 from millstream.store import sql
+from millstream.store.text import json_text
 
 RELEASE: Final = 1  # one more with every version that a post step must be able to tell from those before
 APPLICATION: Final = "millstream"  # every session of ours is called `millstream/<release>`
 LOCK: Final = 7_305_011  # any number, the same in every process
 STEP_TIMEOUT_S: Final = 3600.0  # an index over years of events takes its time
 SESSION_LOOKS_MAX: Final = 20
+OURSELVES: Final = "hub:start"  # whom the audit trail names where a process brought the schema up to date
 
 _SQL: Final = sql.load("schema")
 _NEEDS: Final = re.compile(r"^-- needs release (\d+)$", re.MULTILINE)
@@ -63,10 +65,13 @@ def migrations(folder: Traversable | None = None) -> list[Step]:
     return [Step(name, entry.read_text(encoding="utf-8")) for name, entry in found]
 
 
-async def apply_steps(connection: Any, steps: list[Step], *, post: bool, release: int = RELEASE) -> list[str]:
+async def apply_steps(
+    connection: Any, steps: list[Step], *, post: bool, release: int = RELEASE, actor: str | None = None
+) -> list[str]:
     """Applies what is missing, in this transaction; returns the names. Raises Reject if this version cannot live here.
 
-    Any number of processes may do this at once: they take turns.
+    Any number of processes may do this at once: they take turns. The audit trail tells who changed a schema, be it a
+    process at its start; of a fresh one it tells only if somebody asked for it.
     """
     await connection.execute(_SQL["take_turn"], LOCK, timeout=STEP_TIMEOUT_S)
     await connection.execute(_SQL["create_migration"])
@@ -83,7 +88,10 @@ async def apply_steps(connection: Any, steps: list[Step], *, post: bool, release
         [step.digest for step in steps],
         [step.floor for step in steps],
     )
-    return [step.name for step in wanted]
+    names = [step.name for step in wanted]
+    if names and (recorded or actor) and await connection.fetchval(_SQL["has_audit"]):
+        await connection.execute(_SQL["tell"], actor or OURSELVES, json_text({"steps": names, "post": post}))
+    return names
 
 
 async def conditions(connection: Any, steps: list[Step], *, release: int = RELEASE) -> list[Condition]:

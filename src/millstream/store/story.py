@@ -16,6 +16,7 @@ from millstream.ports.desk import (
     OrderStory,
     OrderSummary,
     PromiseRow,
+    RelatedOrder,
 )
 from millstream.store import sql
 
@@ -54,12 +55,17 @@ async def read_order_story(connection: Any, order_key: str) -> OrderStory | None
     if not events:
         return None
     ids = await connection.fetch(_SQL["order_deliveries"], [row["id"] for row in events])
+    relatives: dict[str, list[RelatedOrder]] = {"replaces": [], "replaced_by": []}
+    for row in await connection.fetch(_SQL["order_relatives"], order_key):
+        relatives[row["how"]].append(RelatedOrder(order_key=row["order_key"], number=row["number"]))
     return OrderStory(
         summary=await _summary(connection, order_key),
         aliases=tuple((row["kind"], row["value"]) for row in await connection.fetch(_SQL["order_aliases"], order_key)),
         events=tuple(EventRow(**{**dict(row), "id": UUID(bytes=row["id"].bytes)}) for row in events),
         deliveries=tuple(await read_deliveries(connection, [row["id"] for row in ids])),
         promises=tuple(PromiseRow(**dict(row)) for row in await connection.fetch(_SQL["order_promises"], order_key)),
+        replaces=next(iter(relatives["replaces"]), None),
+        replaced_by=tuple(relatives["replaced_by"]),
     )
 
 

@@ -13,8 +13,8 @@ Authenticate = Callable[[Request], Awaitable[Identity | None]]
 """Who sent this request; None if it carries no credentials. Raises Problem for credentials that are no good."""
 
 
-def require(right: Right) -> Any:
-    """A dependency: the identity of the caller, who has this right. Refuses with 401 or 403 otherwise."""
+def require(*rights: Right) -> Any:
+    """A dependency: the identity of the caller, who has one of these rights. Refuses with 401 or 403 otherwise."""
 
     async def check(request: Request) -> Identity:
         authenticate: Authenticate = request.app.state.authenticate
@@ -25,8 +25,9 @@ def require(right: Right) -> Any:
                 "Sign in, or send an API key as `Authorization: Bearer ...`.",
                 headers={"www-authenticate": "Bearer"},
             )
-        if right not in identity.rights:
-            raise Problem("access.denied", f"This needs the right `{right}`; ask an administrator for a role with it.")
+        if not identity.rights.intersection(rights):
+            named = "` or `".join(rights)
+            raise Problem("access.denied", f"This needs the right `{named}`; ask an administrator for a role with it.")
         return identity
 
     return Depends(check)

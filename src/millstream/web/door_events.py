@@ -23,6 +23,7 @@ from millstream.web.body import decode_json, media_type, read_as, require_media_
 from millstream.web.door_settings import DoorSettings
 from millstream.web.problems import FieldError, Problem
 from millstream.web.signatures import verify_stamped_hmac, verify_standard_webhook
+from millstream.web.trace_context import context_of, with_context
 
 STRUCTURED: Final = "application/cloudevents+json"
 MEDIA_TYPES: Final = frozenset({STRUCTURED, "application/json"})
@@ -44,6 +45,7 @@ class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
     type: _Attribute
     time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     data: dict[str, Any]
+    traceparent: Any = None  # of the extension for distributed tracing
 
 
 class PromiseChanged(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +75,8 @@ def read_event(request: Request, body: bytes, source: str, door: DoorSettings, *
             f"This door accepts the types {allowed}. Ask the hub's operator to allow another.",
             errors=[FieldError(field="type", message=f"not one of: {allowed}")],
         )
-    return _READERS[event.type](event, f"door:{source}", now)
+    (told,) = with_context([_READERS[event.type](event, f"door:{source}", now)], context_of({}, event.traceparent))
+    return told
 
 
 def _verify(

@@ -21,6 +21,7 @@ from millstream.web.openapi_doors import ADOBE_IO, ADOBE_IO_CHALLENGE, EVENTS, M
 from millstream.web.order_hint import Reading
 from millstream.web.problems import Problem
 from millstream.web.signatures import ADOBE_SIGNATURES, PublicKey, verify_adobe_io, verify_mageos
+from millstream.web.trace_context import context_of, with_context
 
 PATH: Final = "/in/"
 BODY_TIMEOUT_S: Final = 10.0
@@ -85,13 +86,17 @@ class Doors:
         finally:
             self._in_flight[name] -= 1
 
-    async def accept(self, name: str, reading: Reading) -> Response:
-        """Answers after the commit: 202 if something new was stored, else 200. Raises Retry if nothing could be."""
+    async def accept(self, name: str, reading: Reading, *, context: str | None = None) -> Response:
+        """Answers after the commit: 202 if something new was stored, else 200. Raises Retry if nothing could be.
+
+        `context`: the trace of the request, for events that tell no trace of their own.
+        """
         ids: list[object] = []
-        if reading.events:
+        events = with_context(reading.events, context)
+        if events:
             try:
                 async with asyncio.timeout(self._accept_timeout_s):
-                    ids = list(await self._inbox.accept(reading.events))
+                    ids = list(await self._inbox.accept(events))
             except TimeoutError:
                 raise Retry("inbox.slow", f"the inbox took longer than {self._accept_timeout_s:g} s") from None
         for what in reading.unreadable:
@@ -143,7 +148,7 @@ def door_routes(doors: Doors, public_key: PublicKey) -> APIRouter:
                 sub_events=settings.types,
                 now=doors.clock.now(),
             )
-            return await doors.accept(door, reading)
+            return await doors.accept(door, reading, context=context_of(request.headers))
 
     @router.post("/mageos/{door}", **MAGEOS)
     async def mageos(request: Request, door: str) -> Response:
@@ -152,13 +157,13 @@ def door_routes(doors: Doors, public_key: PublicKey) -> APIRouter:
             require_media_type(request, STORE_MEDIA_TYPES)
             verify_mageos(request.headers, body, settings.plain_secrets)
             reading = door_mageos.read_entity(decode_json(body), settings.store or "", now=doors.clock.now())
-            return await doors.accept(door, reading)
+            return await doors.accept(door, reading, context=context_of(request.headers))
 
     @router.post("/events/{source}", **EVENTS)
     async def events(request: Request, source: str) -> Response:
         settings = doors.find(source, "events")
         async with doors.body(request, source, settings) as body:
             event = door_events.read_event(request, body, source, settings, now=doors.clock.now())
-            return await doors.accept(source, Reading(events=(event,)))
+            return await doors.accept(source, Reading(events=(event,)), context=context_of(request.headers))
 
     return router

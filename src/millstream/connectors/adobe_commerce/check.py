@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from millstream.connectors.adobe_commerce.client import Client
-from millstream.connectors.adobe_commerce.criteria import Filter
 from millstream.connectors.adobe_commerce.settings import AdobeCommerceSettings
 from millstream.domain.errors import Failure, Reject
 from millstream.ports.finding import Finding
@@ -15,11 +14,19 @@ RESOURCE: Final = re.compile(r"\b[A-Z]\w*::\w+")  # Magento_Sales::actions_view
 
 
 async def findings(client: Client, settings: AdobeCommerceSettings) -> list[Finding]:
-    """Never raises. Three probes with three permissions: together they tell a bad token from a missing permission."""
+    """Never raises. Probes with a permission each: together they tell a bad token from a missing permission.
+
+    What only writing needs (comment, ship, cancel) cannot be probed without writing.
+    """
     stores = await _probe(client.store_configs)
-    orders = await _probe(lambda: client.search_orders([(Filter("entity_id", "gt", "0"),)], page_size=1))
     sources = await _probe(client.sources)
-    outcomes = {"store views": stores, "orders": orders, "inventory sources": sources}
+    outcomes = {
+        "store views": stores,
+        "orders": await _probe(lambda: client.any_of("orders")),
+        "shipments": await _probe(lambda: client.any_of("shipments")),
+        "products": await _probe(lambda: client.any_of("products")),
+        "inventory sources": sources,
+    }
     token = _token_finding(outcomes)
     found = [token] if token is not None else []
     found += [_finding(what, outcome) for what, outcome in outcomes.items()]
@@ -38,7 +45,7 @@ async def _probe(call: Callable[[], Awaitable[Any]]) -> Any:
 
 
 def _token_finding(outcomes: dict[str, Any]) -> Finding | None:
-    """All three refused for want of a resource is a bad token; some refused is a permission that is missing."""
+    """All refused for want of a resource is a bad token; some refused is a permission that is missing."""
     refused = [o for o in outcomes.values() if isinstance(o, Failure) and o.code.startswith("auth.")]
     if len(refused) == len(outcomes):
         general = all(o.code == "auth.not_allowed" for o in refused)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -61,6 +61,11 @@ class Client:
         group = (Filter("entity_id", "in", ",".join(product_ids)),)
         query = search_query("products", [group], page_size=len(product_ids), fields=f"items[{fields}]")
         return _items(await self._get("products", "products.search", query))
+
+    async def any_of(self, entity: Literal["orders", "shipments", "products"]) -> None:
+        """One row at most, to see whether this may be read at all."""
+        query = search_query(entity, [(Filter("entity_id", "gt", "0"),)], page_size=1)
+        _object(await self._get(entity, f"{entity}.search", query))
 
     async def store_configs(self) -> list[dict[str, Any]]:
         """The store views with their settings; answers any token that may read stores."""

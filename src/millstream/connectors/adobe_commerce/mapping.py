@@ -5,7 +5,7 @@ of discount; a configurable product is two rows with one SKU; times are UTC with
 """
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
 from millstream.connectors.adobe_commerce.members import (
@@ -24,31 +24,19 @@ from millstream.connectors.adobe_commerce.members import (
     store_view_id,
     unmappable,
 )
+from millstream.connectors.adobe_commerce.money import amounts_of, base_sum_of, base_total_of, totals_of
 from millstream.domain.order import (
     Address,
-    Adjustment,
     Customer,
     LineOption,
     OrderLine,
     SalesOrder,
-    Totals,
     order_key,
 )
-from millstream.domain.values import CENT, Money, Quantity
+from millstream.domain.values import Money, Quantity
 from millstream.ports.commerce import StoreOrder
 
-PRICE_STEP: Final = Decimal("0.000001")
 CATALOGUE_SKUS: Final = "millstream_catalogue_skus"  # extension attribute the client adds: product id -> SKU
-
-_SIGNED_EXTRAS: Final = (
-    # extension attribute, label, sign it has in the grand total
-    ("gift_cards_amount", "Gift cards", -1),
-    ("customer_balance_amount", "Store credit", -1),
-    ("reward_currency_amount", "Reward points", -1),
-    ("gw_price", "Gift wrapping", 1),
-    ("gw_items_price", "Gift wrapping of items", 1),
-    ("gw_card_price", "Printed card", 1),
-)
 
 
 # --- the few facts that decide what happens ---------------------------------------------------------------------------
@@ -62,6 +50,7 @@ def sighting(
     if not state:
         raise unmappable("state", "is missing")
     shipping = _shipping_address(raw)
+    parent = read_text(raw, "relation_parent_real_id")
     return StoreOrder(
         key=order_key(store, store_view_id(raw), read_mandatory_text(raw, "increment_id")),
         store_order_id=read_mandatory_text(raw, "entity_id"),
@@ -72,6 +61,7 @@ def sighting(
         cancelled=_is_cancelled(raw, state),
         ship_to_fingerprint=None if shipping is None else _address(shipping).fingerprint(),
         raw=trim_order(raw),
+        replaces=order_key(store, store_view_id(raw), parent) if parent else None,
     )
 
 
@@ -134,7 +124,7 @@ def sales_order(raw: Row, store: str) -> SalesOrder:
         bill_to=bill_to,
         ship_to=_ship_to(raw, lines),
         lines=lines,
-        totals=_totals(raw, currency),
+        totals=totals_of(raw, lines, currency),
         shipping_method=read_text(_shipping(raw), "method"),
         shipping_description=read_text(raw, "shipping_description"),
         pickup_location=read_text(extensions, "pickup_location_code"),
@@ -144,13 +134,9 @@ def sales_order(raw: Row, store: str) -> SalesOrder:
         note=read_text(raw, "customer_note"),
         base_currency=read_text(raw, "base_currency_code"),
         base_rate=read_optional_number(raw, "base_to_order_rate"),
-        base_total=_base_total(raw),
+        base_total=base_total_of(raw),
+        base_sum=base_sum_of(raw, lines),
     )
-
-
-def _base_total(raw: Row) -> Money | None:
-    amount, currency = read_optional_number(raw, "base_grand_total"), read_text(raw, "base_currency_code")
-    return None if amount is None or currency is None else Money(amount, currency)
 
 
 def _customer(raw: Row, bill_to: Address) -> Customer:
@@ -241,16 +227,16 @@ def _line(row: Row, goods: Row, currency: str, catalogue: Row, *, bundle: Row | 
     quantity = read_number(row, "qty_ordered", "items", mandatory=True)
     if quantity <= 0:
         raise unmappable("items.qty_ordered", f"is {quantity} in row {row_id(row)}")
-    unit_price, discount, net = _amounts(row, quantity)
+    amounts = amounts_of(row, quantity)
     product_id = read_text(goods, "product_id")
     return OrderLine(
         id=row_id(row),
         sku=read_mandatory_text(row, "sku", "items."),
         name=read_text(goods, "name") or read_text(row, "name") or "",
         quantity=Quantity(quantity),
-        unit_price=Money(unit_price, currency),
-        discount=Money(discount, currency),
-        net=Money(net, currency),
+        unit_price=Money(amounts.price, currency),
+        discount=Money(amounts.discount, currency),
+        net=Money(amounts.net, currency),
         tax=Money(read_number(row, "tax_amount", "items"), currency),
         tax_percent=read_optional_number(row, "tax_percent"),
         ship_item_id=row_id(row if bundle is None else bundle),
@@ -266,33 +252,6 @@ def _line(row: Row, goods: Row, currency: str, catalogue: Row, *, bundle: Row | 
 def _per_bundle(quantity: Decimal, bundle: Row) -> Decimal:
     bundles = read_number(bundle, "qty_ordered", "items")
     return quantity / bundles if bundles else Decimal(1)
-
-
-def _amounts(row: Row, quantity: Decimal) -> tuple[Decimal, Decimal, Decimal]:
-    """Unit price before discount, discount and net, all without tax.
-
-    The store's discount contains tax where its prices do; `discount_tax_compensation_amount` is that part, and with it
-    taken off, net and `tax_amount` are what the customer pays as goods and as tax. `row_total` is the store's own net
-    before that compensation. Where it differs from price x quantity by rounding of the unit price, it is the truth.
-    """
-    price = read_number(row, "price", "items", mandatory=True)
-    given = abs(read_number(row, "discount_amount", "items"))
-    compensation = read_number(row, "discount_tax_compensation_amount", "items")
-    discount = given - compensation
-    row_total = read_optional_number(row, "row_total")
-    computed = price * quantity - given
-    if row_total is None or _cents(row_total) in {_cents(computed), _cents(max(computed, ZERO))}:
-        return price, discount, _cents(price * quantity - discount)
-    if given and _cents(row_total) == _cents(price * quantity):  # a server that shows the row before discount
-        return price, discount, _cents(price * quantity - discount)
-    net = _cents(row_total + compensation)
-    if abs(row_total - computed) <= CENT * quantity / 2 + CENT:
-        price = ((net + discount) / quantity).quantize(PRICE_STEP, ROUND_HALF_UP)
-    return price, discount, net  # a larger difference stays visible as a gap of this line
-
-
-def _cents(amount: Decimal) -> Decimal:
-    return amount.quantize(CENT, ROUND_HALF_UP)
 
 
 def _base_sku(row: Row, goods: Row, catalogue_sku: Any) -> str | None:
@@ -321,54 +280,3 @@ def _options(row: Row) -> tuple[LineOption, ...]:
 
 def _plain(value: Any) -> str:
     return ",".join(str(part) for part in value) if isinstance(value, list) else str(value)
-
-
-# --- totals -----------------------------------------------------------------------------------------------------------
-
-
-def _totals(raw: Row, currency: str) -> Totals:
-    """The store's totals; discounts, also the one on shipping, stand without the tax they contain."""
-    shipping_compensation = read_number(raw, "shipping_discount_tax_compensation_amount")
-    compensation = read_number(raw, "discount_tax_compensation_amount") + shipping_compensation
-    discount = -abs(read_number(raw, "discount_amount")) + compensation
-    shipping = (
-        read_number(raw, "shipping_amount") - abs(read_number(raw, "shipping_discount_amount")) + shipping_compensation
-    )
-    return Totals(
-        subtotal=Money(read_number(raw, "subtotal"), currency),
-        discount=Money(discount, currency),
-        shipping=Money(shipping, currency),
-        tax=Money(read_number(raw, "tax_amount"), currency),
-        grand_total=Money(read_number(raw, "grand_total", mandatory=True), currency),
-        adjustments=(*_extras(raw, currency), *_custom_fees(raw, currency), *_product_taxes(raw, currency)),
-    )
-
-
-def _extras(raw: Row, currency: str) -> list[Adjustment]:
-    extensions = read_object(raw, "extension_attributes")
-    found = []
-    for code, label, sign in _SIGNED_EXTRAS:
-        amount = read_number(extensions, code) or read_number(raw, code)
-        if amount:
-            found.append(Adjustment(code=code, label=label, amount=Money(abs(amount) * sign, currency)))
-    return found
-
-
-def _custom_fees(raw: Row, currency: str) -> list[Adjustment]:
-    fees = read_object(raw, "extension_attributes").get("custom_fees")
-    return [
-        Adjustment(
-            code=read_text(fee, "custom_fee_code") or "custom_fee",
-            label=read_text(fee, "custom_fee_label") or "Fee",
-            amount=Money(read_number(fee, "custom_fee_amount", "extension_attributes.custom_fees"), currency),
-        )
-        for fee in (fees if isinstance(fees, list) else ())
-        if isinstance(fee, dict)
-    ]
-
-
-def _product_taxes(raw: Row, currency: str) -> list[Adjustment]:
-    """Fixed product taxes (environmental fees); they stand outside the row total."""
-    parents = (row for row in read_rows(raw) if read_text(row, "parent_item_id") is None)
-    amount = sum((read_number(row, "weee_tax_applied_row_amount", "items") for row in parents), ZERO)
-    return [Adjustment(code="weee", label="Fixed product tax", amount=Money(amount, currency))] if amount else []

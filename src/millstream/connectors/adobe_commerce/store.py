@@ -4,13 +4,21 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
+from millstream.connectors.adobe_commerce.catalogue import Catalogue
 from millstream.connectors.adobe_commerce.check import findings
 from millstream.connectors.adobe_commerce.client import Client, id_number
 from millstream.connectors.adobe_commerce.comments import comment_text, has_comment
 from millstream.connectors.adobe_commerce.dispatch import Dispatch
-from millstream.connectors.adobe_commerce.feed import Cursor, cursor_from_json, first_cursor, groups_after, read_page
+from millstream.connectors.adobe_commerce.feed import (
+    Cursor,
+    cursor_from_json,
+    first_cursor,
+    groups_after,
+    read_page,
+    store_time,
+)
 from millstream.connectors.adobe_commerce.mapping import CATALOGUE_SKUS, sales_order, sighting
-from millstream.connectors.adobe_commerce.members import dicts_in, read_number
+from millstream.connectors.adobe_commerce.members import dicts_in, read_number, store_view_id
 from millstream.connectors.adobe_commerce.overlay import inbound, outbound, with_attributes, with_custom
 from millstream.connectors.adobe_commerce.settings import AdobeCommerceSettings
 from millstream.domain.errors import Reject, Retry
@@ -21,7 +29,6 @@ from millstream.ports.finding import Finding
 from millstream.wire.kit import WireKit
 
 ERP_NUMBER_MAX: Final = 32  # ext_order_id
-SKUS_KEPT_MAX: Final = 10_000
 OPEN_STATES: Final = frozenset({"new", "processing"})
 
 
@@ -44,8 +51,7 @@ class AdobeCommerce:
         self._dispatch = Dispatch(client, sources=settings.sources, carriers=settings.carriers, tap=kit.tap)
         self._inbound = kit.overlays.lay_over(inbound(name))
         self._outbound = kit.overlays.lay_over(outbound(name, settings))
-        self._catalogue_skus: dict[str, str] = {}  # product id -> SKU
-        self._may_read_products = settings.find_catalogue_skus
+        self._catalogue = Catalogue(client, clock=kit.world.clock, tap=kit.tap)
 
     # --- orders in ---
 
@@ -69,6 +75,12 @@ class AdobeCommerce:
         await self._add_catalogue_skus([raw])
         return self._sighting(raw)
 
+    def wants(self, order: StoreOrder, cursor: dict[str, Any] | None) -> bool:
+        """See OrderFeed."""
+        start = (self._start() if cursor is None else cursor_from_json(cursor)).since
+        chosen = {str(store_id) for store_id in self.settings.store_ids}
+        return store_time(order.placed_at) >= start and (not chosen or store_view_id(order.raw) in chosen)
+
     def interpret(self, raw: dict[str, Any], *, overlaid: bool = True) -> SalesOrder:
         """See OrderFeed."""
         order = sales_order(raw, self.name)
@@ -88,34 +100,24 @@ class AdobeCommerce:
         )
 
     async def _add_catalogue_skus(self, orders: list[dict[str, Any]]) -> None:
-        """Notes on the orders which SKU stands behind one with option suffixes. Not worth failing for."""
+        """Notes on the orders which SKU stands behind one with option suffixes.
+
+        Raises Retry where that is not to be had now: an order without it would be held for a SKU nobody knows.
+        """
+        if not self.settings.find_catalogue_skus:
+            return
         rows = [row for raw in orders for row in dicts_in(raw.get("items"))]
         needed = {str(row["product_id"]) for row in rows if _has_custom_options(row) and row.get("product_id")}
-        if not needed or not self._may_read_products:
-            return
-        await self._learn_skus(sorted(needed - self._catalogue_skus.keys())[:100])
+        skus = await self._catalogue.skus(needed)
         for raw in orders:
             extensions = raw.get("extension_attributes")
             ids = {str(row.get("product_id")) for row in dicts_in(raw.get("items"))}
-            known = {each: self._catalogue_skus[each] for each in sorted(ids & self._catalogue_skus.keys() & needed)}
+            known = {each: skus[each] for each in sorted(ids & skus.keys())}
             if known:
                 raw["extension_attributes"] = {
                     **(extensions if isinstance(extensions, dict) else {}),
                     CATALOGUE_SKUS: known,
                 }
-
-    async def _learn_skus(self, product_ids: list[str]) -> None:
-        if not product_ids:
-            return
-        try:
-            found = await self.client.products(product_ids, fields="id,sku")
-        except (Reject, Retry) as failure:
-            self._may_read_products = isinstance(failure, Retry)
-            self._kit.tap.note("catalogue_skus.not_read", system=self.name, code=failure.code)
-            return
-        if len(self._catalogue_skus) > SKUS_KEPT_MAX:
-            self._catalogue_skus.clear()
-        self._catalogue_skus |= {str(each["id"]): str(each["sku"]) for each in found if {"id", "sku"} <= each.keys()}
 
     # --- answers out ---
 

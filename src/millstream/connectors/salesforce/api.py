@@ -40,6 +40,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     name: str
     body: Any = None
+    headers: dict[str, str] = {}
 
 
 class Budget:
@@ -139,6 +140,8 @@ class Api:
 
     def _part(self, part: Part) -> Json:
         raw: Json = {"method": part.method, "url": self._root + part.path, "referenceId": part.name}
+        if part.headers:
+            raw["httpHeaders"] = part.headers
         return raw if part.body is None else {**raw, "body": part.body}
 
     async def _send(

@@ -5,15 +5,14 @@ from datetime import date, datetime
 from typing import Final
 
 from millstream.connectors.salesforce import mapping
-from millstream.connectors.salesforce.api import Api, Part, segment
+from millstream.connectors.salesforce.api import Api, segment
 from millstream.connectors.salesforce.check import check_connection
-from millstream.connectors.salesforce.errors import KEY_FIELD_MISSING, ApiError
+from millstream.connectors.salesforce.errors import ANNOUNCING, KEY_FIELD_MISSING, ApiError
 from millstream.connectors.salesforce.lookalikes import AccountSearch
-from millstream.connectors.salesforce.mapping import Json, PurchasePlan
-from millstream.connectors.salesforce.overlay import outbound, overlaid
-from millstream.connectors.salesforce.products import Products
+from millstream.connectors.salesforce.overlay import outbound
+from millstream.connectors.salesforce.purchases import Purchases, creation
 from millstream.connectors.salesforce.settings import SalesforceSettings
-from millstream.domain.errors import Conflict, Reject, Retry
+from millstream.domain.errors import Conflict, Failure, Reject, Retry
 from millstream.domain.order import Customer
 from millstream.domain.party import CrmAccount, StatedCustomer
 from millstream.domain.purchase import CrmCustomer, Purchase
@@ -22,9 +21,8 @@ from millstream.ports.crm import Lookalikes
 from millstream.ports.finding import Finding
 from millstream.wire.kit import WireKit
 
-COLLECTIONS_MAX: Final = 5  # sub-requests of one composite call that may carry many records
-ROWS_PER_CALL_MAX: Final = COLLECTIONS_MAX * mapping.ROWS_MAX
 ADOPTION_TRIES: Final = 3
+DUPLICATE_RULES: Final = "Sforce-Duplicate-Rule-Header"  # each part of a composite call needs its own
 GONE: Final = frozenset({"NOT_FOUND", "ENTITY_IS_DELETED"})
 
 
@@ -35,10 +33,11 @@ class Salesforce:
         self.name = name
         self._settings = settings
         self._fields = settings.fields
+        self._allows = settings.duplicate_alerts == "allow"
         self._tap = kit.tap
-        self._overlay = kit.overlays.lay_over(outbound(name, settings))
         self._api = Api(name, settings, kit)
-        self._products = Products(self._api, settings, clock=kit.world.clock)
+        overlay = kit.overlays.lay_over(outbound(name, settings))
+        self._purchases = Purchases(self._api, settings, kit, overlay)
         self._search = AccountSearch(self._api, settings.fields)
 
     async def check(self) -> Sequence[Finding]:
@@ -120,27 +119,40 @@ class Salesforce:
         )
         return Reject("customer.gone", text)
 
-    async def create_customer(self, customer: Customer, *, hub_id: str, key: str) -> str:
+    async def create_customer(self, customer: Customer, *, hub_id: str, key: str, decided: bool = False) -> str:
         """See CrmPort. Account and contact are made together or not at all; what exists is never overwritten."""
+        rules = {DUPLICATE_RULES: f"allowSave={str(decided or self._allows).lower()}; includeRecordDetails=true"}
         contact = {"AccountId": "@{account.id}", **mapping.new_contact(customer)}
         made = await self._api.composite(
             [
-                _create("Account", "account", mapping.new_account(customer, hub_id, self._fields)),
-                _create("Contact", "contact", contact),
+                creation("Account", "account", mapping.new_account(customer, hub_id, self._fields), rules),
+                creation("Contact", "contact", contact, rules),
             ],
             operation="customer.create",
             key=key,
-            expect=frozenset({"DUPLICATE_VALUE"}),
+            expect=frozenset({"DUPLICATE_VALUE", "DUPLICATES_DETECTED"}),
         )
         if made.error is None:
             with self._api.reading("customer.create"):
                 return str(made.body["account"]["id"])
+        # A duplicate rule looks before uniqueness is asked for: what it found may be what an earlier try made.
         path = f"/sobjects/Account/{self._fields.account_key}/{segment(hub_id)}?fields=Id"
         found = await self._api.call("GET", path, operation="account.read", expect=GONE)
         if found.error is not None:
-            raise self._api.interpreter.failure(made.error, doing="customer.create")
+            raise self._not_made(customer, made.error, decided=decided)
         with self._api.reading("account.read"):
             return str(found.body["Id"])
+
+    def _not_made(self, customer: Customer, error: ApiError, *, decided: bool) -> Failure:
+        """A person is asked once; a rule that blocks what the person decided is for whoever keeps the CRM."""
+        if decided or error.code != "DUPLICATES_DETECTED":
+            return self._api.interpreter.failure(error, doing="customer.create")
+        found = "; ".join(error.resembles) or "records it does not name"
+        text = (
+            f"{self.name}: the duplicate rule {error.rule or '(unnamed)'} takes {customer.masked_email} for "
+            f"one that is there: {found}. Link the customer to the right account, or create one (`millstream reviews`)"
+        )
+        return Reject("customer.similar", text, field="customer.company")
 
     async def candidates(self, stated: StatedCustomer) -> Lookalikes:
         """See CrmPort."""
@@ -152,84 +164,13 @@ class Salesforce:
 
     # --- purchases
 
-    async def record_purchase(self, purchase: Purchase, *, key: str) -> None:
-        """See CrmPort. One call writes everything; if the order is there already, only what is missing is added."""
-        plan = await self._plan(purchase)
-        first, rest = plan.rows[:ROWS_PER_CALL_MAX], plan.rows[ROWS_PER_CALL_MAX:]
-        parts = [_create("Order", "order", plan.order), *_line_parts("@{order.id}", first)]
-        if not rest:
-            parts += self._closing(purchase, plan, "@{order.id}", activate=self._may_activate(plan))
-        made = await self._api.composite(
-            parts, operation="purchase.record", key=key, expect=frozenset({"DUPLICATE_VALUE"})
-        )
-        if made.error is not None and made.error.where != "order":
-            raise self._api.interpreter.failure(made.error, doing="purchase.record")
-        if made.error is not None or rest:
-            await self._complete(purchase, plan, key)
+    async def record_purchase(self, purchase: Purchase, *, key: str) -> bool:
+        """See CrmPort."""
+        return await self._purchases.record(purchase, key=key)
 
-    async def _plan(self, purchase: Purchase) -> PurchasePlan:
-        currency = purchase.order_total.currency
-        if not self._settings.multi_currency and currency != self._settings.currency:
-            text = (
-                f"{self.name}: order {purchase.order_number} is in {currency}, the org keeps {self._settings.currency} "
-                "only. Turn on multiple currencies in the org and set multi_currency, or correct `currency`"
-            )
-            raise Reject("purchase.currency", text, field="order_total")
-        codes = [code for line in purchase.lines for code in mapping.codes_of(line)]
-        plan = mapping.plan_purchase(purchase, await self._products.resolve(codes, currency=currency), self._settings)
-        if plan.unknown_skus and self._settings.pricebook != "none":
-            skus = list(plan.unknown_skus)
-            self._tap.note("crm.products_unknown", system=self.name, order_key=purchase.order_key, skus=skus)
-            if self._settings.unknown_products == "reject":
-                text = (
-                    f"{self.name}: no active price book entry for {', '.join(skus)} (price book "
-                    f"{self._settings.pricebook}). Add the products, or set unknown_products to describe"
-                )
-                raise Reject("purchase.product_unknown", text, field="lines")
-        return overlaid(plan, purchase, self._overlay)
-
-    async def _complete(self, purchase: Purchase, plan: PurchasePlan, key: str) -> None:
-        """Adds the lines that an earlier call did not write. An activated order is closed: its lines stay."""
-        query = mapping.order_state(purchase.order_key, self._fields)
-        found = await self._api.query(query, operation="purchase.read")
-        if not found:
-            raise Retry(
-                "crm.order_vanished", f"{self.name}: order {purchase.order_key} is refused as there, yet not found"
-            )
-        with self._api.reading("purchase.read"):
-            order_id, is_draft = str(found[0]["Id"]), str(found[0]["StatusCode"]).startswith("D")
-        missing = await self._missing_rows(order_id, plan)
-        if missing and not is_draft:
-            self._tap.note("crm.lines_locked", system=self.name, order_key=purchase.order_key, lines=len(missing))
-            missing = []
-        chunks = [missing[at : at + ROWS_PER_CALL_MAX] for at in range(0, len(missing), ROWS_PER_CALL_MAX)] or [[]]
-        for index, chunk in enumerate(chunks):
-            parts = _line_parts(order_id, chunk)
-            if index == len(chunks) - 1:
-                activate = is_draft and self._may_activate(plan)
-                parts += self._closing(purchase, plan, order_id, activate=activate)
-            if parts:
-                await self._api.composite(parts, operation="purchase.complete", key=key)
-
-    async def _missing_rows(self, order_id: str, plan: PurchasePlan) -> list[Json]:
-        name = self._fields.line_key
-        rows = await self._api.query(mapping.recorded_lines(order_id, self._fields), operation="purchase.read")
-        there = {str(row.get(name)).casefold() for row in rows}
-        return [row for row in plan.rows if row[name].casefold() not in there]
-
-    def _may_activate(self, plan: PurchasePlan) -> bool:
-        """An activated order takes no more lines, so one with unknown products stays a draft that people can mend."""
-        return self._settings.activate_orders and plan.complete
-
-    def _closing(self, purchase: Purchase, plan: PurchasePlan, order_id: str, *, activate: bool) -> list[Part]:
-        parts = []
-        if activate:
-            body = {"Status": self._settings.activated_status}
-            parts.append(Part(method="PATCH", path=f"/sobjects/Order/{order_id}", name="activation", body=body))
-        if plan.account:
-            path = f"/sobjects/Account/{self._fields.account_key}/{segment(purchase.customer_id)}"
-            parts.append(Part(method="PATCH", path=path, name="account", body=plan.account))
-        return parts
+    async def complete_purchase(self, purchase: Purchase, *, key: str) -> None:
+        """See CrmPort."""
+        await self._purchases.complete(purchase, key=key)
 
     async def announce_purchase(self, purchase: Purchase, *, event_id: str, key: str) -> None:
         """See CrmPort. The answer lists OPERATION_ENQUEUED among its errors: that is the success."""
@@ -239,8 +180,8 @@ class Salesforce:
         await self._api.call(
             "POST",
             f"/sobjects/{self._settings.event}/",
-            operation="purchase.announce",
-            body=mapping.announcement(purchase, event_id),
+            operation=ANNOUNCING,
+            body=self._purchases.event(purchase, event_id),
             key=key,
         )
 
@@ -300,17 +241,3 @@ class Salesforce:
             if KEY_FIELD_MISSING in written.error.message:
                 raise self._api.interpreter.failure(written.error, status=404, doing="purchase.progress")
             raise Retry("purchase.not_recorded", f"{self.name}: no order {order_key} yet; its purchase is on the way")
-
-
-def _create(sobject: str, name: str, body: Json) -> Part:
-    return Part(method="POST", path=f"/sobjects/{sobject}", name=name, body=body)
-
-
-def _line_parts(order_id: str, rows: Sequence[Json]) -> list[Part]:
-    """Order products in collections of up to 200. OrderId can be set on creation only, so they are never upserted."""
-    parts = []
-    for start in range(0, len(rows), mapping.ROWS_MAX):
-        records = [{**row, "OrderId": order_id} for row in rows[start : start + mapping.ROWS_MAX]]
-        body = {"allOrNone": True, "records": records}
-        parts.append(Part(method="POST", path="/composite/sobjects", name=f"lines{start}", body=body))
-    return parts

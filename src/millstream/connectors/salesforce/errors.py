@@ -1,7 +1,7 @@
 """Salesforce's error codes as a table, and the readers of its three error shapes."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -16,6 +16,8 @@ TOTAL_LIMIT: Final = "TotalRequests"
 KEY_FIELD_MISSING: Final = "external ID field does not exist"
 FOREIGN_KEY: Final = "Foreign key external ID"
 MESSAGE_LENGTH_MAX: Final = 500
+ANNOUNCING: Final = "purchase.announce"  # the one call whose limit is that of events
+NAMED_MAX: Final = 5  # records in one message
 
 _COLUMN = re.compile(r"No such column '([^']+)' on (?:sobject of type|entity) '?(\w+)")
 _UNWRITABLE = re.compile(r"Unable to create/update fields: ([\w, ]+)")
@@ -28,24 +30,28 @@ class ApiError(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     fields: tuple[str, ...] = ()
     where: str = ""
+    resembles: tuple[str, ...] = ()  # the records that a duplicate rule found, named
+    rule: str = ""  # the duplicate rule
 
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     """What an errorCode asks of the caller.
 
     A Retry with scope "record" concerns one record (a lock): it must not trip the breaker of the whole connection.
+    A limit that was reached is no failure: it does not count towards the attempts (`counts`).
     """
 
     word: Literal["retry", "reject", "conflict"]
     code: str
     scope: Literal["record", "system"] = "record"
     after_s: float | None = None
+    counts: bool = True
     fix: str = ""
 
 
 ERRORS: Final[dict[str, Meaning]] = {
     "UNABLE_TO_LOCK_ROW": Meaning(word="retry", code="crm.locked"),
-    "LIMIT_EXCEEDED": Meaning(word="retry", code="crm.event_limit", after_s=300.0),
+    "LIMIT_EXCEEDED": Meaning(word="retry", code="crm.event_limit", after_s=300.0, counts=False),
     "PLATFORM_EVENT_PUBLISHING_UNAVAILABLE": Meaning(word="retry", code="crm.events_unavailable"),
     "PLATFORM_EVENT_PUBLISH_FAILED": Meaning(word="retry", code="crm.events_unavailable"),
     "SERVER_UNAVAILABLE": Meaning(word="retry", code="crm.unavailable", scope="system"),
@@ -61,7 +67,7 @@ ERRORS: Final[dict[str, Meaning]] = {
     "DUPLICATES_DETECTED": Meaning(
         word="reject",
         code="crm.duplicates_detected",
-        fix="a duplicate rule blocks the record; merge it with the one it found, or exempt the integration user",
+        fix="a duplicate rule refuses the record; use one of those it found, or exempt the integration user",
     ),
     "REQUIRED_FIELD_MISSING": Meaning(
         word="reject",
@@ -161,11 +167,29 @@ def _from_body(body: Any) -> tuple[ApiError, ...]:
 
 
 def _error(raw: dict[str, Any]) -> ApiError:
+    # Some versions of the platform spell the member wrong.
+    duplicates = raw.get("duplicateResult") or raw.get("duplicateResut")
+    duplicates = duplicates if isinstance(duplicates, dict) else {}
     return ApiError(
         code=str(raw.get("errorCode") or raw.get("statusCode") or "UNKNOWN"),
         message=str(raw.get("message", ""))[:MESSAGE_LENGTH_MAX],
         fields=tuple(map(str, _listed(raw.get("fields")))),
+        resembles=tuple(_matches(duplicates))[:NAMED_MAX],
+        rule=str(duplicates.get("duplicateRule") or ""),
     )
+
+
+def _matches(duplicates: dict[str, Any]) -> Iterator[str]:
+    """The records a duplicate rule found: accounts by name and id, persons by id alone."""
+    results = [one for one in _listed(duplicates.get("matchResults")) if isinstance(one, dict)]
+    for match in (match for one in results for match in _listed(one.get("matchRecords"))):
+        record = match.get("record") if isinstance(match, dict) else None
+        if not isinstance(record, dict) or not record.get("Id"):
+            continue
+        attributes = record.get("attributes")
+        sobject = str(attributes.get("type", "record")) if isinstance(attributes, dict) else "record"
+        name = f"{record['Name']} " if sobject == "Account" and record.get("Name") else ""
+        yield f"{sobject} {name}({record['Id']})"
 
 
 def _listed(value: Any) -> list[Any]:
@@ -186,6 +210,8 @@ class Interpreter:
     def failure(self, error: ApiError, *, status: int = 400, doing: str) -> Failure:
         """What one error means to the caller."""
         told = f"{self.system}: {doing}: {error.message or error.code} ({error.code})"
+        if error.resembles:
+            told += f". The duplicate rule {error.rule} found {'; '.join(error.resembles)}"
         if error.code == "REQUEST_LIMIT_EXCEEDED":
             return self._limit(error, told)
         if error.code == "INVALID_FIELD" or KEY_FIELD_MISSING in error.message:
@@ -194,7 +220,7 @@ class Interpreter:
         if meaning is None:
             return self._unlisted(error, told, status)
         if meaning.word == "retry":
-            return Retry(meaning.code, told, after_s=meaning.after_s)
+            return Retry(meaning.code, told, after_s=meaning.after_s, counts=meaning.counts or doing != ANNOUNCING)
         if meaning.word == "conflict":
             return Conflict(meaning.code, told)
         return Reject(meaning.code, f"{told}. {_sentence(meaning.fix)}", field=_place(error))

@@ -24,6 +24,7 @@ LINE_DESCRIPTION_LENGTH_MAX: Final = 255
 TRACKING_LENGTH_MAX: Final = 255
 ROWS_MAX: Final = 200  # records in one collection
 MATCHES_MAX: Final = 200
+DESCRIBED_BELOW: Final = "Lines without a product in the price book:"
 
 _SOQL_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
@@ -94,8 +95,9 @@ def pricebook_entries(skus: Iterable[str], settings: SalesforceSettings, currenc
 
 
 def order_state(order_key: str, fields: Fields) -> str:
-    """The order of this key and whether it is activated."""
-    return select(("Id", "StatusCode"), "Order", f"{fields.order_key} = {quoted(order_key)}")
+    """The order of this key: whether it is activated, and what else may have to be mended on it."""
+    columns = ("Id", "StatusCode", "Pricebook2Id", "Description")
+    return select(columns, "Order", f"{fields.order_key} = {quoted(order_key)}")
 
 
 def recorded_lines(order_id: str, fields: Fields) -> str:
@@ -221,8 +223,21 @@ def _order(
 
 def described_lines(lines: Sequence[OrderLine]) -> str:
     """The lines that name no product of the price book, for a person to read."""
-    told = [f"{line.quantity} x {line.sku} {line.name} = {line.net}" for line in lines]
-    return ("Lines without a product in the price book:\n" + "\n".join(told))[:DESCRIPTION_LENGTH_MAX]
+    return "\n".join([DESCRIBED_BELOW, *map(_described, lines)])[:DESCRIPTION_LENGTH_MAX]
+
+
+def without_described(text: str, lines: Sequence[OrderLine]) -> str:
+    """A description without what `described_lines` wrote of these lines; what people wrote stays."""
+    if DESCRIBED_BELOW not in text:
+        return text
+    ours = {
+        part.strip() for part in (DESCRIBED_BELOW, *(row for line in lines for row in _described(line).splitlines()))
+    }
+    return "\n".join(row for row in text.splitlines() if row.strip() not in ours)
+
+
+def _described(line: OrderLine) -> str:
+    return f"{line.quantity} x {line.sku} {line.name} = {line.net}"
 
 
 def _account(purchase: Purchase, settings: SalesforceSettings) -> Json:

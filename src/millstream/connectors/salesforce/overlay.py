@@ -1,11 +1,19 @@
-"""What may be laid over this connector's mapping: fields of Order, OrderItem and Account."""
+"""What may be laid over this connector's mapping: fields of Order, OrderItem, Account and the platform event."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from millstream.connectors.salesforce.mapping import PricebookEntry, PurchasePlan, codes_of, plan_purchase
+from millstream.connectors.salesforce.mapping import (
+    EVENT_FIELDS,
+    Json,
+    PricebookEntry,
+    PurchasePlan,
+    announcement,
+    codes_of,
+    plan_purchase,
+)
 from millstream.connectors.salesforce.settings import SalesforceSettings
 from millstream.domain.events import ORDER_CONFIRMED
 from millstream.domain.purchase import Purchase
@@ -13,7 +21,9 @@ from millstream.domain.values import Money
 from millstream.ports.overlay import Overlay, Piece, Sample, Surface, Target
 
 CUSTOM_FIELD: Final = r"[A-Za-z]\w{0,36}__c"
+Pieces = Callable[[], Sequence[Piece]]
 LOOKED_UP: Final = "(looked up)"
+_TEACH_EVENT: Final = "Add the field to the platform event and name it by its API name, which ends in __c."
 _TEACH: Final = "Name a custom field by its API name, which ends in __c, and let the integration user edit it."
 
 
@@ -26,6 +36,14 @@ def outbound(name: str, settings: SalesforceSettings) -> Surface:
         pattern = "|".join((CUSTOM_FIELD, *standard))
         return Target(name=of, what=what, fields=pattern, example=example, teach=_TEACH + besides, owned=named)
 
+    event = Target(
+        name="event",
+        what=f"the platform event {settings.event}, which announces a purchase",
+        fields=CUSTOM_FIELD,
+        example="Sales_Region__c",
+        teach=_TEACH_EVENT,
+        owned=frozenset(EVENT_FIELDS),
+    )
     return Surface(
         connection=name,
         direction="outbound",
@@ -34,6 +52,7 @@ def outbound(name: str, settings: SalesforceSettings) -> Surface:
             target("order", "the Order a purchase becomes", "Gift_Note__c", "PoNumber", "PoDate", "Type"),
             target("line", "each OrderItem of it", "Engraving__c", "ServiceDate", "EndDate"),
             target("account", "the Account, with each purchase", "Segment__c", "Industry", "Rating"),
+            *((event,) if settings.event else ()),
         ),
         pieces=lambda sample: _sampled(sample, settings),
     )
@@ -41,13 +60,10 @@ def outbound(name: str, settings: SalesforceSettings) -> Surface:
 
 def pieces_of(plan: PurchasePlan, purchase: Purchase) -> list[Piece]:
     """The order, its account, its lines. Lines that name no product have no record, so nothing is laid over them."""
-    plain = msgspec.to_builtins(purchase)
-    order = plain.pop("order", None) or {}
-    given = {**plain, "order": order}
-    given.pop("lines")
-    head = {name: value for name, value in order.items() if name != "lines"}
+    given = _given(purchase)
+    head = {name: value for name, value in given["order"].items() if name != "lines"}
     missing = list(plan.unknown_skus)
-    lines = [line for line in plain["lines"] if not _taken(missing, line["sku"])]
+    lines = [line for line in msgspec.to_builtins(purchase.lines) if not _taken(missing, line["sku"])]
     return [
         Piece(target="order", label=f"order {purchase.order_number}", given=given, mapped=plan.order),
         Piece(target="account", label=f"account {purchase.customer_id}", given=given, mapped=plan.account),
@@ -56,6 +72,22 @@ def pieces_of(plan: PurchasePlan, purchase: Purchase) -> list[Piece]:
             for line, row in zip(lines, plan.rows, strict=True)
         ),
     ]
+
+
+def event_pieces(purchase: Purchase, settings: SalesforceSettings, event_id: str = LOOKED_UP) -> list[Piece]:
+    """The platform event; none where the settings name none."""
+    if not settings.event:
+        return []
+    mapped = announcement(purchase, event_id)
+    label = f"event {settings.event} of order {purchase.order_number}"
+    return [Piece(target="event", label=label, given=_given(purchase), mapped=mapped)]
+
+
+def _given(purchase: Purchase) -> dict[str, Any]:
+    """The purchase without its lines, and the whole order with them."""
+    plain = msgspec.to_builtins(purchase)
+    del plain["lines"]
+    return {**plain, "order": plain["order"] or {}}
 
 
 def label_of(line: Mapping[str, Any]) -> str:
@@ -70,18 +102,27 @@ def _taken(missing: list[str], sku: str) -> bool:
     return True
 
 
-def overlaid(plan: PurchasePlan, purchase: Purchase, overlay: Overlay) -> PurchasePlan:
-    """The plan with the fields an overlay adds. Raises Reject where a rule gives no value."""
-    values = overlay.values(lambda: pieces_of(plan, purchase))
+def overlaid(plan: PurchasePlan, purchase: Purchase, overlay: Overlay, following: Pieces = tuple) -> PurchasePlan:
+    """The plan with the fields an overlay adds. Raises Reject where a rule gives no value.
+
+    `following` are pieces that are sent after it: nothing is to be written if a rule gives no value for those.
+    """
+    values = overlay.values(lambda: [*pieces_of(plan, purchase), *following()])
     if not values:
         return plan
-    order, account, *rows = values
+    order, account, *rows = values[: len(plan.rows) + 2]
     return msgspec.structs.replace(
         plan,
         order={**plan.order, **order},
         account={**plan.account, **account},
         rows=tuple({**row, **more} for row, more in zip(plan.rows, rows, strict=True)),
     )
+
+
+def overlaid_event(purchase: Purchase, event_id: str, settings: SalesforceSettings, overlay: Overlay) -> Json:
+    """The platform event with the fields an overlay adds. Raises Reject where a rule gives no value."""
+    values = overlay.values(lambda: event_pieces(purchase, settings, event_id))
+    return {**announcement(purchase, event_id), **(values[0] if values else {})}
 
 
 def _sampled(sample: Sample, settings: SalesforceSettings) -> Sequence[Piece]:
@@ -104,4 +145,5 @@ def _sampled(sample: Sample, settings: SalesforceSettings) -> Sequence[Piece]:
     )
     entry = PricebookEntry(id=LOOKED_UP, pricebook_id=LOOKED_UP)
     entries = {code.lower(): entry for line in order.lines for code in codes_of(line)}
-    return pieces_of(plan_purchase(purchase, entries, settings), purchase)
+    plan = plan_purchase(purchase, entries, settings)
+    return [*pieces_of(plan, purchase), *event_pieces(purchase, settings)]

@@ -23,15 +23,16 @@ class Products:
         self._clock = clock
         self._known: dict[tuple[str, str], tuple[PricebookEntry | None, datetime]] = {}
 
-    async def resolve(self, codes: Iterable[str], *, currency: str) -> dict[str, PricebookEntry]:
-        """The entries that exist, by product code in lower case."""
+    async def resolve(self, codes: Iterable[str], *, currency: str, anew: bool = False) -> dict[str, PricebookEntry]:
+        """The entries that exist, by product code in lower case. `anew`: what was unknown is asked for again."""
         if self._settings.pricebook == "none":
             return {}
         now = self._clock.now()
         if len(self._known) > REMEMBERED_MAX:
             self._known.clear()
         wanted = list(dict.fromkeys(code.lower() for code in codes))
-        found = {code: self._known[code, currency][0] for code in wanted if self._is_fresh((code, currency), now)}
+        fresh = [code for code in wanted if self._is_fresh((code, currency), now, anew=anew)]
+        found = {code: self._known[code, currency][0] for code in fresh}
         stale = [code for code in wanted if code not in found]
         for start in range(0, len(stale), CODES_PER_QUERY):
             found |= await self._ask(stale[start : start + CODES_PER_QUERY], currency)
@@ -53,8 +54,9 @@ class Products:
             self._known[code, currency] = (found[code], self._clock.now() + timedelta(seconds=lifetime_s))
         return found
 
-    def _is_fresh(self, key: tuple[str, str], now: datetime) -> bool:
-        return key in self._known and self._known[key][1] > now
+    def _is_fresh(self, key: tuple[str, str], now: datetime, *, anew: bool) -> bool:
+        entry, until = self._known.get(key, (None, now))
+        return until > now and not (anew and entry is None)
 
 
 def _code(row: Json) -> str:

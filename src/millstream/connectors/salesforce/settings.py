@@ -70,6 +70,7 @@ class SalesforceSettings(BaseModel):
     currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] = "EUR"  # the org's (corporate) currency
     multi_currency: bool = False
     similar_accounts: Literal["note", "hold"] = "note"
+    duplicate_alerts: Literal["hold", "allow"] = "hold"  # what becomes of a new account that a duplicate rule alerts to
 
     concurrency: int = Field(default=8, ge=1, le=25)  # 25 calls longer than 20 s are all an org takes
     rate_per_s: float = Field(default=0.0, ge=0)

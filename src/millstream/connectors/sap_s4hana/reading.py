@@ -113,6 +113,7 @@ def line_schedule(item: Item, view: View, settings: S4HanaSettings) -> LineSched
         ship_date=_ship_date(item, view, settings) if ships else None,
         work_orders=tuple(one.manufacturing_order for one in view.work_of(item)),
         reason=_reason(item, view, settings),
+        ships=ships,
     )
 
 

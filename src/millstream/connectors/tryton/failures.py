@@ -1,5 +1,6 @@
 """What Tryton's refusals mean to the caller, as tables. Texts are for people: they are shown, never read."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +11,8 @@ from millstream.wire.http import Response
 from millstream.wire.retry_after import retry_after_s
 
 LOG_TEXT_MAX: Final = 300
-RETRY_LOCKED_S: Final = 2.0
+UNKNOWN_NAME: Final = "erp.unknown_name"
+_BARE_NAME: Final = re.compile(r"'([\w.]+)'")  # a server error that consists of a name it looked up in vain
 
 Read = Callable[[Response, datetime], Failure | AuthExpired]
 """One row of the status table; the second argument is the time now."""
@@ -119,4 +121,15 @@ def failure_of_error(error: Any) -> Failure:
             read = ERROR_TABLE.get(kind)
             if read is not None:
                 return read(rest[0] if rest else "")
+            bare = _BARE_NAME.fullmatch(kind)
+            if bare:
+                return _unknown_name(bare[1])
     return Retry("erp.server_error", "Tryton failed; see its log", log=f"Tryton: {str(error)[:LOG_TEXT_MAX]}")
+
+
+def _unknown_name(name: str) -> Reject:
+    return Reject(
+        UNKNOWN_NAME,
+        f"Tryton does not know {name!r}: a module that brings it is not active. `millstream doctor` names the module; "
+        "if nothing is missing, Tryton's log has the error",
+    )

@@ -39,23 +39,33 @@ class Stream(msgspec.Struct, frozen=True):
     model: str
     column: str
     ours: str  # path to the web shop; "" = no filter, the sale decides
-    ours_model: str | None
+    through: tuple[str, ...]  # what the references on that path refer to, one after the other
     sale: str
+    branch: str = ""  # tells streams of one column apart
 
     @property
     def name(self) -> str:
         """Its name in the cursor."""
-        return f"{self.model}.{self.column}"
+        return ".".join(part for part in (self.model, self.column, self.branch) if part)
 
 
+SALE_LINE: Final = ("sale.line",)
+SHIPMENT: Final = ("stock.shipment.out",)
+BOUGHT: Final = ("sale.sale",)  # what a purchase request was made for
+INCOMING: Final = ("purchase.line", *BOUGHT)
+REQUESTS: Final = "requests.origin"  # from a purchase line to what it was bought for
 STREAMS: Final = (
-    Stream("sale.sale", "write_date", "web_shop", None, "id"),
-    Stream("stock.shipment.out", "write_date", "moves.origin.sale.web_shop", "sale.line", "moves.sale"),
-    Stream("stock.move", "write_date", "origin.sale.web_shop", "sale.line", "sale"),
-    Stream("production", "write_date", "origin.sale.web_shop", "sale.line", "origin.sale"),
-    Stream("production", "create_date", "origin.sale.web_shop", "sale.line", "origin.sale"),
-    Stream("stock.package", "write_date", "", None, "shipment.moves.sale"),
-    Stream("stock.package", "create_date", "", None, "shipment.moves.sale"),
+    Stream("sale.sale", "write_date", "web_shop", (), "id"),
+    Stream("stock.shipment.out", "write_date", "moves.origin.sale.web_shop", SALE_LINE, "moves.sale"),
+    Stream("stock.move", "write_date", "origin.sale.web_shop", SALE_LINE, "sale"),
+    Stream("production", "write_date", "origin.sale.web_shop", SALE_LINE, "origin.sale"),
+    Stream("production", "create_date", "origin.sale.web_shop", SALE_LINE, "origin.sale"),
+    Stream("stock.package", "write_date", "", SHIPMENT, "shipment.moves.sale"),
+    Stream("stock.package", "create_date", "", SHIPMENT, "shipment.moves.sale"),
+    Stream("purchase.request", "write_date", "origin.web_shop", BOUGHT, "origin"),
+    Stream("purchase.line", "write_date", f"{REQUESTS}.web_shop", BOUGHT, REQUESTS),
+    Stream("purchase.purchase", "write_date", f"lines.{REQUESTS}.web_shop", BOUGHT, f"lines.{REQUESTS}"),
+    Stream("stock.move", "write_date", f"origin.{REQUESTS}.web_shop", INCOMING, f"origin.{REQUESTS}", "purchase"),
 )
 
 
@@ -103,8 +113,7 @@ class Feed:
     async def _page(self, stream: Stream, mark: Mark, web_shop: int) -> list[Row]:
         domain: list[Any] = []
         if stream.ours:
-            target = [stream.ours_model] if stream.ours_model else []
-            domain.append([stream.ours, "=", web_shop, *target])
+            domain.append([stream.ours, "=", web_shop, *stream.through])
         overlap = timedelta(seconds=self._settings.poll_overlap_s)
         domain += after(mark, stream.column, overlap=overlap, now=self._clock.now())
         return await self._client.search_read(
@@ -161,14 +170,20 @@ def moved_on(mark: Mark, rows: list[Row], column: str, *, full: bool) -> Mark:
 
 
 def sales_of(row: Row, path: str) -> set[int]:
-    """Ids of sales at the end of a dotted path, through lists and missing parts."""
+    """Ids of sales at the end of a dotted path, through lists, missing parts and references to something else."""
     first, _, rest = path.partition(".")
     if not rest:
-        value = row.get(first)
-        return {value} if isinstance(value, int) else set()
+        return _sale_ids(row.get(first))
     inner = row.get(f"{first}.")
     parts = inner if isinstance(inner, list) else [inner]
     return {sale for part in parts if part for sale in sales_of(part, rest)}
+
+
+def _sale_ids(value: Any) -> set[int]:
+    if isinstance(value, str):
+        model, _, number = value.partition(",")
+        return {int(number)} if model == "sale.sale" and number.isdigit() else set()
+    return {value} if isinstance(value, int) else set()
 
 
 def changes_of(sale: Row) -> list[ErpOrderChange]:
@@ -205,18 +220,23 @@ def _schedule_digest(sale: Row) -> str:
     """Changes with every date and work order, and with every return to an earlier date: when it was written counts."""
     answer = acknowledgement(sale)
     dates = [(line.line_id, line.ship_date, line.work_orders) for line in answer.lines]
-    productions = [_written_or_made(production) for line in sale["lines."] for production in line["productions."]]
-    return sha256(msgspec.json.encode((dates, productions))).hexdigest()[:16]
+    return sha256(msgspec.json.encode((dates, _schedule_writes(sale)))).hexdigest()[:16]
 
 
-def _written_or_made(production: Row) -> datetime:
-    moment: datetime = production["write_date"] or production["create_date"]
-    return moment
+def _schedule_writes(sale: Row) -> list[datetime]:
+    """When each record that dates the order was last written: shipments, moves, work orders, purchases."""
+    rows: list[Row] = [*sale["shipments."]]
+    for line in sale["lines."]:
+        rows += [*line["moves."], *line["productions."], *_bought(line)]
+    moments = [row["write_date"] or row.get("create_date") for row in rows]
+    return sorted(moment for moment in moments if moment is not None)
+
+
+def _bought(line: Row) -> list[Row]:
+    request = line["purchase_request."]
+    bought = request and request["purchase_line."]
+    return [bought, bought["purchase."], *bought["moves."]] if bought else []
 
 
 def _newest_write(sale: Row) -> datetime:
-    written = [_written(sale)]
-    for line in sale["lines."]:
-        written += [_written_or_made(production) for production in line["productions."]]
-        written += [_written(move) for move in line["moves."]]
-    return max(written)
+    return max([_written(sale), *_schedule_writes(sale)])

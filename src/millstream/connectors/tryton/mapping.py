@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.connectors.tryton.masters import Masters
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.errors import Reject
 from millstream.domain.order import Address, Customer, OrderLine, SalesOrder
@@ -22,6 +21,17 @@ ROUNDING_MARK: Final = "Rounding difference"
 REGION_COUNTRIES: Final = frozenset({"AU", "BR", "CA", "CN", "ES", "IN", "IT", "JP", "MX", "US"})
 _MARKED = re.compile(rf"^{LINE_MARK}(\S+)")
 _SPACES = re.compile(r"\s+")
+
+
+class Masters(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order needs besides its own content. Found, never made: making them is a person's decision."""
+
+    web_shop: int
+    warehouse: int
+    warehouse_code: str
+    payment_term: int | None
+    services: Mapping[str, tuple[int, int]]  # product code -> (product, unit)
+    taxes: Mapping[str, int]  # percent as the settings write it -> tax
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,25 +4,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
-import msgspec
-
 from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
+from millstream.connectors.tryton.mapping import Masters
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.errors import Reject
 from millstream.wire.misread import reading
 
 PRODUCT_FIELDS: Final = ("code", "name", "active", "salable", "type", "lead_time", "sale_uom.digits", "sale_price_uom")
-
-
-class Masters(msgspec.Struct, frozen=True, kw_only=True):
-    """What an order needs besides its own content. Found, never made: making them is a person's decision."""
-
-    web_shop: int
-    warehouse: int
-    warehouse_code: str
-    payment_term: int | None
-    services: Mapping[str, tuple[int, int]]  # product code -> (product, unit)
-    taxes: Mapping[str, int]  # percent as the settings write it -> tax
 
 
 class MasterRecords:

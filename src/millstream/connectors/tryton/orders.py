@@ -27,10 +27,17 @@ from millstream.domain.order import Address, SalesOrder
 from millstream.domain.values import Money
 from millstream.ports.erp import ErpItem
 from millstream.ports.overlay import Overlay
+from millstream.ports.world import Clock
 from millstream.wire.misread import reading
 
+UNDO_BUTTONS: Final = {"draft": "cancel", "quotation": "cancel", "confirmed": "draft"}
 STEPS_MAX: Final = 6  # draft -> quotation -> confirmed -> processing, and room for somebody else's steps
-PROCESSING_RETRY_S: Final = 5.0
+PROCESSING_RETRY_MIN_S: Final = 5.0
+PROCESSING_RETRY_MAX_S: Final = 300.0
+HEADER_FIELDS: Final = ("party", "shipment_address", "shipments.delivery_address")
+LIMIT_FIELDS: Final = (
+    *("untaxed_amount", "currency", "company.currency", "party.credit_amount", "party.credit_limit_amount"),
+)
 MOVABLE_STATES: Final = frozenset({"draft", "waiting", "assigned"})
 BACK_TO_DRAFT: Final = {"draft": (), "waiting": ("draft",), "assigned": ("wait", "draft")}
 FORTH_AGAIN: Final = {"draft": ("wait", "assign_try"), "waiting": ("assign_try",)}
@@ -40,15 +47,23 @@ class Orders:
     """The order desk of one Tryton. Orders are written one at a time: more only makes them wait for locks."""
 
     def __init__(
-        self, client: TrytonClient, records: MasterRecords, settings: TrytonSettings, overlay: Overlay
+        self,
+        client: TrytonClient,
+        records: MasterRecords,
+        settings: TrytonSettings,
+        overlay: Overlay,
+        *,
+        clock: Clock,
     ) -> None:
         self._overlay = overlay
+        self._clock = clock
         self._client = client
         self._records = records
         self._settings = settings
         self._customers = Customers(client, records)
         self._cancellation = Cancellation(client)
         self._one_writer = asyncio.Lock()
+        self._left_to_worker = False
 
     async def find_items(
         self, skus: Sequence[str], *, currency: str, quantities: Mapping[str, Decimal]
@@ -87,11 +102,15 @@ class Orders:
             sale = await self._find(order_key)
             if sale is None:
                 return False
-            if sale["state"] in {"draft", "quotation"}:
-                await self._client.press("model.sale.sale.cancel", sale["id"], key=key)
-            else:
-                await self._cancellation.cancel(sale["id"], key=key)
-            return True
+            for _ in range(STEPS_MAX):
+                button = UNDO_BUTTONS.get(sale["state"])
+                if button is None:
+                    if sale["state"] != "cancelled":
+                        await self._cancellation.cancel(sale["id"], key=key)
+                    return True
+                await self._client.press(f"model.sale.sale.{button}", sale["id"], key=key)
+                sale = await self._again(order_key)  # Tryton says nothing of a button that came too late
+            raise self._overtaken(order_key)
 
     async def change_address(self, order_key: str, ship_to: Address, *, key: str) -> None:
         """See OrderDesk. Tryton lets an address change on a draft shipment only, so it steps back and forth."""
@@ -104,6 +123,8 @@ class Orders:
             if sale["state"] in {"draft", "quotation"}:
                 await self._redirect_sale(sale, address, key=key)
                 return
+            if sale["state"] == "confirmed":  # its shipments are made later, for the address it has now
+                raise self._not_processed(sale, order_key)
             await self._redirect_shipments(sale, address, key=key)
 
     def _acknowledged(self, sale: Row, *, created: bool = False, order: SalesOrder | None = None) -> Acknowledgement:
@@ -119,10 +140,7 @@ class Orders:
         return rows[0] if rows else None
 
     async def _header(self, sale_id: int) -> Row:
-        rows = await self._client.search_read(
-            "sale.sale", [["id", "=", sale_id]], ("party", "shipment_address", "shipments.delivery_address")
-        )
-        return _only(rows, sale_id)
+        return _only(await self._client.search_read("sale.sale", [["id", "=", sale_id]], HEADER_FIELDS), sale_id)
 
     async def _draft(self, order: SalesOrder, sale: Row | None, *, customer_id: str, key: str) -> int:
         """Makes the draft, or writes one that an earlier attempt left behind again, as the order says now."""
@@ -224,18 +242,32 @@ class Orders:
                         sale = {**sale, "state": "quotation"}
                         continue
                 case "quotation":
-                    await self._confirm(sale, order, key=key)
+                    sale = await self._confirm(sale, order, key=key)
+                    continue
                 case "cancelled":
                     raise Reject("erp.order_cancelled", f"Order {order.number} was cancelled in Tryton")
                 case "confirmed":
-                    break
+                    if self._left_to_worker:
+                        raise self._not_processed(sale, order.number)
+                    await self._step("draft", sale, key=key)
                 case _:
                     return sale if "shipments." in sale else await self._again(order.key)
             sale = await self._again(order.key)
-        raise Retry(
+        raise self._overtaken(order.key)
+
+    def _overtaken(self, order_key: str) -> Retry:
+        return Retry("erp.changed_meanwhile", f"Others keep changing order {order_key} in Tryton; it is read again")
+
+    def _not_processed(self, sale: Row, name: str) -> Retry:
+        """A wait for Tryton's own worker: however long, it uses up no attempt. Asked again soon, later more seldom."""
+        since = sale.get("write_date")
+        waited_s = (self._clock.now() - since).total_seconds() if since else 0.0
+        return Retry(
             "erp.not_processed_yet",
-            f"Order {order.number} is confirmed but Tryton has not processed it yet; is its worker running?",
-            after_s=PROCESSING_RETRY_S,
+            f"Order {name} is confirmed, and waits for Tryton's worker to process it. Is `trytond-worker` running for "
+            "this database? If it is, Tryton's list of errors (ir.error) tells why it cannot",
+            after_s=min(max(waited_s / 2, PROCESSING_RETRY_MIN_S), PROCESSING_RETRY_MAX_S),
+            counts=False,
         )
 
     async def _again(self, order_key: str) -> Row:
@@ -254,7 +286,12 @@ class Orders:
             return False
         return True
 
-    async def _confirm(self, sale: Row, order: SalesOrder, *, key: str) -> None:
+    async def _confirm(self, sale: Row, order: SalesOrder, *, key: str) -> Row:
+        """Confirms, which without a worker of Tryton's own processes, too, in the same breath.
+
+        A Tryton that dies between the two leaves a confirmed sale that nobody ever processes: one that is found so is
+        taken back and confirmed anew. Only where an answered confirmation leaves it confirmed, a worker will come.
+        """
         try:
             await self._step("confirm", sale, key=key)
         except Reject as refusal:
@@ -265,11 +302,14 @@ class Orders:
                     field="customer",
                 ) from refusal
             raise
+        confirmed = await self._again(order.key)
+        self._left_to_worker = confirmed["state"] == "confirmed"
+        return confirmed
 
     async def _over_limit(self, sale_id: int) -> bool:
         """Asks for the numbers instead of reading the refusal's words, which are in the user's language."""
-        fields = ("untaxed_amount", "currency", "company.currency", "party.credit_amount", "party.credit_limit_amount")
-        sale = _only(await self._client.search_read("sale.sale", [["id", "=", sale_id]], fields), sale_id)
+        rows = await self._client.search_read("sale.sale", [["id", "=", sale_id]], LIMIT_FIELDS)
+        sale = _only(rows, sale_id)
         party = sale["party."]
         limit = party["credit_limit_amount"]
         if limit is None or sale["currency"] != sale["company."]["currency"]:

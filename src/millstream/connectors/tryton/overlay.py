@@ -5,8 +5,15 @@ from typing import Any, Final
 
 import msgspec
 
-from millstream.connectors.tryton.mapping import Item, Parties, line_id_of, sale_lines, sale_values, wanted_skus
-from millstream.connectors.tryton.masters import Masters
+from millstream.connectors.tryton.mapping import (
+    Item,
+    Masters,
+    Parties,
+    line_id_of,
+    sale_lines,
+    sale_values,
+    wanted_skus,
+)
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.events import ORDER_PLACED
 from millstream.domain.order import SalesOrder

@@ -25,7 +25,9 @@ ORDER_FIELDS: Final = (
     *("lines.productions.number", "lines.productions.state", "lines.productions.planned_date"),
     *("lines.productions.write_date", "lines.productions.create_date"),
     *("lines.purchase_request.state", "lines.purchase_request.supply_date"),
-    *("lines.purchase_request.purchase_line.delivery_date",),
+    *("lines.purchase_request.purchase_line.delivery_date", "lines.purchase_request.purchase_line.write_date"),
+    *("lines.purchase_request.purchase_line.purchase.write_date",),
+    *("lines.purchase_request.purchase_line.moves.write_date",),
     *("shipments.number", "shipments.state", "shipments.planned_date", "shipments.effective_date"),
     *("shipments.warehouse.code", "shipments.write_date"),
     *("shipments.inventory_moves.state", "shipments.inventory_moves.quantity", "shipments.inventory_moves.origin"),
@@ -108,6 +110,7 @@ def _line_schedule(line: Row, sale: Row) -> LineSchedule | None:
         ship_date=_ship_date(line, sale) if _moves_goods(line) else None,
         work_orders=tuple(_work_order(production) for production in line["productions."]),
         reason=_reason(line, quantity, reserved),
+        ships=_moves_goods(line),
     )
 
 

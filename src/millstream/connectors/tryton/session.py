@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from millstream.connectors.tryton.codec import decode_answer, encode_call
-from millstream.connectors.tryton.failures import failure_of_error, failure_of_status
+from millstream.connectors.tryton.failures import UNKNOWN_NAME, failure_of_error, failure_of_status
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.domain.errors import Failure, Reject, Retry
 from millstream.ports.connections import TokenLife
@@ -103,7 +103,7 @@ class SessionLogin:
 def failure_of_login(error: Any) -> Failure:
     """A server that was started without `-d` answers every login with a server error: say so."""
     failure = failure_of_error(error)
-    if failure.code == "erp.server_error":
+    if failure.code in {"erp.server_error", UNKNOWN_NAME}:
         return Retry(
             "erp.not_ready",
             "Tryton answers, but its database is not loaded; start it with `trytond -d DATABASE`",

@@ -87,8 +87,8 @@ TEXTS: Final[dict[str, Text]] = {
     "crm.too_many_rows": _REFUSED,
     "crm.duplicates_detected": (
         "crm",
-        "a duplicate rule of the CRM blocks the record",
-        "merge the records, or exempt the integration user; then retry",
+        "a duplicate rule of the CRM refuses the record; the message names what it found",
+        "use one of those records, or exempt the integration user; then retry",
     ),
     "customer.ambiguous": _IDENTITY,
     "customer.similar": _IDENTITY,
@@ -98,6 +98,11 @@ TEXTS: Final[dict[str, Text]] = {
         "crm",
         "the CRM has no product for an item of the order",
         "add the product and its price book entry, then retry",
+    ),
+    "purchase.incomplete": (
+        "crm",
+        "the purchase is a draft in the CRM, which has no product for a line of it; all else goes on",
+        "add the products and their price book entries, then retry: the order is completed",
     ),
     "purchase.currency": (
         "it",

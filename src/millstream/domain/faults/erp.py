@@ -51,7 +51,7 @@ TEXTS: Final[dict[str, Text]] = {
     "credit.limit_exceeded": (
         "credit",
         "the order would exceed the customer's credit limit",
-        "raise the limit, take a payment or release its credit in the ERP, then retry",
+        "raise the limit, take a payment or release its credit in the ERP, then release it here",
     ),
     "erp.sku_unknown": _SKU,
     "erp.sku_ambiguous": _SKU,
@@ -103,6 +103,11 @@ TEXTS: Final[dict[str, Text]] = {
         "the ERP does not offer a function the hub needs",
         "activate the modules that the connector's guide names",
     ),
+    "erp.unknown_name": (
+        "it",
+        "the ERP has no such field or model: a module that brings it is not active",
+        "activate the module that millstream doctor names, then retry; if it names none, read the ERP's log",
+    ),
     "erp.bad_request": ("it", "the ERP does not understand the call: another series", "use a series that is supported"),
     "erp.no_company": _LOGIN,
     "erp.login_incomplete": _LOGIN,
@@ -133,9 +138,12 @@ TEXTS: Final[dict[str, Text]] = {
     "erp.unreadable": _NOT_ERP,
     "erp.too_many": _NOT_ERP,
     "erp.not_processed_yet": (
-        "nobody",
-        "confirmed, and the ERP has not processed it yet",
-        "nothing: it is asked again",
+        "it",
+        "confirmed, and the ERP's worker has not processed it yet",
+        (
+            "nothing, if it passes: it is asked again for as long as it takes; if it stays, start the ERP's worker "
+            "process and read the ERP's list of errors"
+        ),
     ),
     "erp.order_missing": ("nobody", "the order is not there yet, or was deleted just now", "nothing: it is read again"),
     "erp.changed_meanwhile": _MOVED,

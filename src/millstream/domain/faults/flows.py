@@ -51,6 +51,16 @@ TEXTS: Final[dict[str, Text]] = {
         "the order is on hold in the store",
         "nothing: it goes on when the store releases it; no attempt is counted",
     ),
+    "order.replaces_pending": (
+        "nobody",
+        "the order replaces one whose cancellation is not through yet",
+        "nothing: it goes on once the ERP has let that one go; if that one is in review, decide about it first",
+    ),
+    "order.replaces_unfinished": (
+        "desk",
+        "the order replaces one that the ERP would not take back: both would be made",
+        "retry that cancellation once plant and warehouse have undone it, then this; or release this; or discard it",
+    ),
     "order.not_booked": (
         "nobody",
         "news of an order that the ERP has not confirmed to us yet",

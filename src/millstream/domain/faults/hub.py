@@ -37,8 +37,8 @@ TEXTS: Final[dict[str, Text]] = {
     ),
     "delivery.reopened": (
         "desk",
-        "somebody opened it again that was closed before it was ever tried",
-        "decide: retry it, or close it again",
+        "somebody opened it again that was resolved before it was ever tried",
+        "decide: retry it, or resolve it again",
     ),
     "mapping.overlay_failed": (
         "it",
@@ -54,6 +54,11 @@ TEXTS: Final[dict[str, Text]] = {
         "nobody",
         "it is not known yet which mappings are in force",
         "nothing: it is tried again as soon as the database answers",
+    ),
+    "store.not_started": (
+        "it",
+        "the embedded PostgreSQL does not start",
+        "read its own log, which the message names: a full disk, or what a killed server left running",
     ),
     "store.unavailable": (
         "it",

@@ -6,6 +6,14 @@ from typing import Final
 import msgspec
 
 
+class FlowLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of one flow's events may fail: this share, of those stored within this time, from so many on."""
+
+    percent: float
+    window_s: float
+    min: int
+
+
 class Slo(msgspec.Struct, frozen=True, kw_only=True):
     """Service level objectives; an alert says which one is missed. See docs/operate/monitoring.md."""
 
@@ -23,6 +31,22 @@ class Slo(msgspec.Struct, frozen=True, kw_only=True):
     promise_shipments_min: int = 20
     drift_percent: float = 1.0
     drift_orders_min: int = 1
+    flows: Mapping[str, Mapping[str, float]] = {}
+    """What is different for one flow, named as in "order.shipped to crm": `percent`, `window_s`, `min`."""
+
+    def level_of(self, flow: str) -> FlowLevel:
+        """What holds for a flow: its own, and where it has none, that of all."""
+        own = self.flows.get(flow, {})
+        return FlowLevel(
+            percent=own.get("percent", self.failing_flow_percent),
+            window_s=own.get("window_s", self.failing_flow_window_s),
+            min=int(own.get("min", self.failing_flow_min)),
+        )
+
+    @property
+    def flow_windows_s(self) -> tuple[float, ...]:
+        """Every window that some flow is judged by."""
+        return tuple(sorted({self.failing_flow_window_s, *(self.level_of(flow).window_s for flow in self.flows)}))
 
 
 class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,8 +55,9 @@ class AlertPolicy(msgspec.Struct, frozen=True, kw_only=True):
     every_s: float = 15.0
     worker_silent_s: float = 30.0
     connection_down_s: float = 60.0
-    canary_s: float = 900.0
+    canary_s: float = 86400.0
     canary_orders_min: int = 3
+    canary_percent: float = 80.0
     backlog_depth: int = 1000
     resolve_after_s: float = 60.0
     escalate_after_s: float = 1800.0
@@ -61,8 +86,9 @@ MEANINGS: Final[Mapping[str, str]] = {
     "alerts.every_s": "How often it is looked",
     "alerts.worker_silent_s": "How long no worker may be seen",
     "alerts.connection_down_s": "How long a circuit breaker may be open",
-    "alerts.canary_s": "How long the store's webhook may be silent while orders come",
-    "alerts.canary_orders_min": "So many orders",
+    "alerts.canary_s": "How far back it is looked whether the store's webhook announced the newest 20 orders",
+    "alerts.canary_orders_min": "So many of them it must have missed",
+    "alerts.canary_percent": "And announced less than this share of them",
     "alerts.backlog_depth": "So many open items of one subscriber are a backlog",
     "alerts.resolve_after_s": "How long nothing may be amiss until an alert is over",
     "alerts.escalate_after_s": "How long nobody may take an alert on",

@@ -1,7 +1,8 @@
 """The life of an alert: pending, firing, acknowledged, resolved; and what is told at each step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,17 @@ from millstream.ports.notifier import Alert, Condition, Message
 
 STATES = ("pending", "firing", "acknowledged", "resolved")
 RUNBOOKS = "docs/operate/runbooks"
+ALWAYS_TOLD: Final = frozenset({"orders-failing"})
+"""Never hidden behind another alert: orders and their money are news to whoever knows that a system is down."""
+GROWN: Final = 2  # so many times as much as was told is news
+_OPEN: Final = frozenset({"firing", "acknowledged"})
+_WORDS: Final[Mapping[str, str]] = {
+    "fired": "",
+    "grown": "More: ",
+    "escalated": "Nobody is on it: ",
+    "resolved": "Over: ",
+    "unwatched": "No longer watched: ",
+}
 
 
 def seen_again(alert: Alert, condition: Condition, *, now: datetime) -> Alert:
@@ -22,7 +34,23 @@ def seen_again(alert: Alert, condition: Condition, *, now: datetime) -> Alert:
     alert = msgspec.structs.replace(alert, cause=condition.cause, urgent=condition.urgent)
     if (now - alert.opened_at).total_seconds() < condition.hold_s:
         return alert
-    return msgspec.structs.replace(alert, state="firing", fired_at=now)
+    return msgspec.structs.replace(alert, state="firing", fired_at=now, told_size=condition.size)
+
+
+def has_grown(alert: Alert, condition: Condition) -> bool:
+    """Whether people, who were told of it, are to hear that there are twice as many now."""
+    if alert.state not in _OPEN or alert.told_with is not None or alert.told_size is None or condition.size is None:
+        return False
+    return condition.size >= GROWN * alert.told_size
+
+
+def measured(alert: Alert, condition: Condition) -> Alert:
+    """How many it is about now, where that is told or fewer than were told."""
+    if condition.size is None or alert.state not in _OPEN:
+        return alert
+    told = alert.told_size
+    size = condition.size if told is None or has_grown(alert, condition) else min(told, condition.size)
+    return msgspec.structs.replace(alert, told_size=size)
 
 
 def not_seen(alert: Alert, policy: AlertPolicy, *, now: datetime, at_once: bool = False) -> Alert:
@@ -32,13 +60,20 @@ def not_seen(alert: Alert, policy: AlertPolicy, *, now: datetime, at_once: bool 
     return msgspec.structs.replace(alert, state="resolved", resolved_at=now)
 
 
+def told_of_cause(alert: Alert, others: Sequence[Alert]) -> tuple[Alert, ...]:
+    """The other alerts with the same cause that people know of already."""
+    return tuple(
+        other
+        for other in others
+        if other.state in _OPEN and other.told_with is None and other.id != alert.id and other.cause == alert.cause
+    )
+
+
 def leader_of(alert: Alert, others: Sequence[Alert]) -> Alert | None:
-    """The alert with the same cause that people know of already; an urgent one never hides behind one that is not."""
-    for other in others:
-        told = other.state in {"firing", "acknowledged"} and other.told_with is None
-        if told and other.id != alert.id and other.cause == alert.cause and (other.urgent or not alert.urgent):
-            return other
-    return None
+    """The alert that this one is told with. An urgent one never hides behind one that is not."""
+    if alert.code in ALWAYS_TOLD:
+        return None
+    return next((other for other in told_of_cause(alert, others) if other.urgent or not alert.urgent), None)
 
 
 def must_escalate(alert: Alert, policy: AlertPolicy, *, now: datetime) -> bool:
@@ -49,18 +84,24 @@ def must_escalate(alert: Alert, policy: AlertPolicy, *, now: datetime) -> bool:
 
 
 def messages(
-    alert: Alert, what: str, channels: Sequence[str], policy: AlertPolicy, *, now: datetime, also: Sequence[Alert] = ()
+    alert: Alert,
+    what: str,
+    channels: Sequence[str],
+    policy: AlertPolicy,
+    *,
+    now: datetime,
+    also: Sequence[Alert] = (),
+    public_url: str | None = None,
 ) -> tuple[Message, ...]:
-    """One message per channel that an alert `fired`, `escalated`, is `resolved` or `unwatched`.
+    """One message per channel that an alert `fired`, has `grown`, `escalated`, is `resolved` or `unwatched`.
 
     In quiet hours only urgent ones go. `unwatched`: its rule was switched off; whether it is over is not known.
+    `public_url`: where people reach the hub; the message leads to the page of the alert there.
     """
     quiet = quiet_until(now, timezone=policy.timezone, begins=policy.quiet_from, ends=policy.quiet_until)
     due_at = now if quiet is None or alert.urgent else quiet
     since = hour(alert.opened_at, policy.timezone)
-    word = {"fired": "", "escalated": "Nobody is on it: ", "resolved": "Over: ", "unwatched": "No longer watched: "}[
-        what
-    ]
+    word = _WORDS[what]
     lines = [f"{word}{alert.effect}", ""]
     lines += [f"Also: {other.effect}" for other in also]
     if what == "resolved":
@@ -73,10 +114,13 @@ def messages(
         lines.append(f"Since {since}; {alert.code} ({alert.scope}), alert {alert.id}.")
         lines.append(f"What to do: {RUNBOOKS}/{alert.code}.md")
         lines.append(f"Taking it on: millstream alerts ack {alert.id}")
+    if public_url is not None:
+        seen = "See it" if what in {"resolved", "unwatched"} else "See it and take it on"
+        lines.append(f"{seen}: {public_url}/console/alerts/{alert.id}")
     title = f"{word}{alert.effect.partition(':')[0]}"
     return tuple(
         Message(
-            occasion=f"alert/{alert.id}/{what}",
+            occasion=f"alert/{alert.id}/{what}" + (f"-{alert.told_size}" if what == "grown" else ""),
             channel=channel,
             title=title,
             body="\n".join(lines),

@@ -14,19 +14,37 @@ from millstream.ports.notifier import Condition
 
 WORKERS: Final = "workers"
 DRIFT_NAMED_MAX: Final = 3
+CANARY_BACK: Final = 2  # times `canary_orders_min` announced in a row: the webhook is back, whatever it missed before
 SETTLES_S: Final = 30.0  # two looks: what one look finds may be a coincidence
 
 
+class Stake(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders and their money per currency; `unknown`: so many of them nobody could read."""
+
+    orders: int = 0
+    worth: Mapping[str, Decimal] = {}
+    unknown: int = 0
+
+    def __str__(self) -> str:
+        """As people are told: 37 orders, EUR 212 k (1 order of unknown worth)."""
+        worth = f", {money(self.worth)}" if self.worth else ""
+        worth += f" ({many(self.unknown, 'order')} of unknown worth)" if self.unknown else ""
+        return f"{many(self.orders, 'order')}{worth}"
+
+
 class Sight(msgspec.Struct, frozen=True, kw_only=True):
-    """What rules look at. `systems` names the connection behind a subscriber; `watching_since` is when this began."""
+    """What rules look at. `systems` names the connection behind a subscriber; `watching_since` is when this began.
+
+    `failing`: the orders that fail to reach the ERP; `waiting`: the orders that wait for a system that is down.
+    """
 
     reading: Reading
     slo: Slo
     policy: AlertPolicy
     systems: Mapping[str, str]
     watching_since: datetime
-    worth: Mapping[str, Decimal] = {}
-    worth_unknown: int = 0
+    failing: Stake = Stake()
+    waiting: Mapping[str, Stake] = {}
 
     @property
     def down(self) -> Mapping[str, datetime]:
@@ -78,14 +96,13 @@ def orders_failing(sight: Sight) -> Iterator[Condition]:
         return
     oldest = min(fault.oldest_at for fault in sight.reading.faults)
     main = max(sight.reading.faults, key=lambda fault: (fault.orders, fault.code))
-    worth = f", {money(sight.worth)}" if sight.worth else ""
-    worth += f" ({many(sight.worth_unknown, 'order')} of unknown worth)" if sight.worth_unknown else ""
+    stake = msgspec.structs.replace(sight.failing, orders=failing)
     share = 100 * failing / tried
     yield Condition(
         code="orders-failing",
         scope="erp",
         cause=sight.cause_of("erp"),
-        effect=f"{many(failing, 'order')}{worth}, wait up to {span(sight.age_s(oldest))}: "
+        effect=f"{stake}, wait up to {span(sight.age_s(oldest))}: "
         f"{sight.because('erp', f'{main.code} on {main.orders} of them')}; "
         f"{share:.0f} % of {tried} in {span(sight.slo.failing_orders_window_s)} do not reach the ERP; nothing lost",
         urgent=True,
@@ -126,30 +143,45 @@ def worker_silent(sight: Sight) -> Iterator[Condition]:
 def connection_down(sight: Sight) -> Iterator[Condition]:
     """A system does not answer."""
     for system, since in sorted(sight.down.items()):
-        if sight.age_s(since) < sight.policy.connection_down_s:
-            continue
-        behind = {name for name, named in sight.systems.items() if named == system}
-        waiting = sum(q.depth for q in sight.reading.queues if q.subscriber in behind and q.state != "held")
-        yield Condition(
-            code="connection-down",
-            scope=system,
-            cause=f"connection/{system}",
-            effect=f"{many(waiting, 'item')} wait for {system}: its breaker is open since "
-            f"{hour(since, sight.policy.timezone)} ({span(sight.age_s(since))}); nothing lost",
-            urgent=True,
-        )
+        if sight.age_s(since) >= sight.policy.connection_down_s:
+            yield Condition(
+                code="connection-down",
+                scope=system,
+                cause=f"connection/{system}",
+                effect=f"{_waits_for(system, sight)}: its breaker is open since "
+                f"{hour(since, sight.policy.timezone)} ({span(sight.age_s(since))}); nothing lost",
+                urgent=True,
+            )
+
+
+def _waits_for(system: str, sight: Sight) -> str:
+    """What a system that does not answer does to the business: orders and their money before all else."""
+    behind = {name for name, named in sight.systems.items() if named == system}
+    waiting = sum(q.depth for q in sight.reading.queues if q.subscriber in behind and q.state != "held")
+    stake = sight.waiting.get(system, Stake())
+    others = max(waiting - stake.orders, 0)
+    if stake.orders:
+        beside = f"and {many(others, 'other item')} " if others else ""
+        said = f"{stake}, {beside}wait for {system}"
+    else:
+        said = f"{many(others, 'item')} wait for {system}" if others else f"What is to reach {system} from now on waits"
+    return f"New orders do not arrive; {said}" if "store" in behind else said
 
 
 def canary_silent(sight: Sight) -> Iterator[Condition]:
-    """Orders come in by polling alone although a webhook should announce them."""
+    """Orders come in by polling although a webhook should announce them."""
     seen = sight.reading.announced
-    if seen is not None and seen.orders >= sight.policy.canary_orders_min and seen.announced == 0:
+    if seen is None or seen.in_a_row >= CANARY_BACK * sight.policy.canary_orders_min:
+        return
+    missed = seen.orders - seen.announced
+    if missed >= sight.policy.canary_orders_min and 100 * seen.announced < sight.policy.canary_percent * seen.orders:
+        told = f"{missed} of the last {seen.orders} were not" if seen.announced else f"none of the last {missed} was"
         yield Condition(
             code="canary-silent",
             scope="store",
             cause="subscription/store",
-            effect=f"Orders arrive later than they could: none of the last {seen.orders} was announced by the store's "
-            f"webhook in {span(sight.policy.canary_s)}; polling brought them all, nothing lost",
+            effect=f"Orders arrive later than they could: {told} announced by the store's webhook; "
+            "polling brought them all, nothing lost",
             hold_s=SETTLES_S,
         )
 
@@ -165,6 +197,7 @@ def dead_letters(sight: Sight) -> Iterator[Condition]:
             cause=f"dead/{subscriber}",
             effect=f"{many(depth, 'item')} for {system} will not go on without you: attempts are used up; kept with "
             "payload and reason",
+            size=depth,
         )
 
 
@@ -205,16 +238,17 @@ def reviews_waiting(sight: Sight) -> Iterator[Condition]:
 def flow_failing(sight: Sight) -> Iterator[Condition]:
     """Too great a share of one flow fails."""
     for flow in sight.reading.flows:
-        if flow.failing < sight.slo.failing_flow_min:
+        level = sight.slo.level_of(flow.name)
+        if flow.failing < max(level.min, 1):
             continue
-        if 100 * flow.failing >= sight.slo.failing_flow_percent * flow.deliveries:
+        if 100 * flow.failing >= level.percent * flow.deliveries:
             system = sight.systems.get(flow.subscriber, flow.subscriber)
             yield Condition(
                 code="flow-failing",
-                scope=f"{flow.type} to {flow.subscriber}",
+                scope=flow.name,
                 cause=sight.cause_of(flow.subscriber),
                 effect=f"{flow.failing} of {flow.deliveries} {flow.type} of the last "
-                f"{span(sight.slo.failing_flow_window_s)} do not reach {system}: "
+                f"{span(level.window_s)} do not reach {system}: "
                 f"{sight.because(flow.subscriber, 'see millstream deliveries list')}; nothing lost",
                 hold_s=SETTLES_S,
             )
@@ -255,8 +289,8 @@ def drift(sight: Sight) -> Iterator[Condition]:
 
 RULES: Final[Mapping[str, Rule]] = {
     "worker-silent": worker_silent,
-    "connection-down": connection_down,
     "orders-failing": orders_failing,
+    "connection-down": connection_down,
     "orders-slow": orders_slow,
     "flow-failing": flow_failing,
     "backlog": backlog,
@@ -266,7 +300,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "promises-broken": promises_broken,
     "drift": drift,
 }
-"""Code -> rule, causes before their consequences: the first one that fires for a cause is the one people are told."""
+"""Code -> rule, what people must hear first before what goes with it: the first one that fires for a cause is told."""
 
 
 def conditions(sight: Sight, *, off: Container[str] = ()) -> Sequence[Condition]:

@@ -14,13 +14,23 @@ from millstream.domain.errors import Failure
 from millstream.domain.values import Money
 from millstream.engine.alerts.digest import digest_messages
 from millstream.engine.alerts.hours import digest_day
-from millstream.engine.alerts.life import leader_of, messages, must_escalate, not_seen, seen_again
+from millstream.engine.alerts.life import (
+    ALWAYS_TOLD,
+    has_grown,
+    leader_of,
+    measured,
+    messages,
+    must_escalate,
+    not_seen,
+    seen_again,
+    told_of_cause,
+)
 from millstream.engine.alerts.rulebook import InForce, Rules
-from millstream.engine.alerts.rules import DRIFT_NAMED_MAX, Sight, conditions
+from millstream.engine.alerts.rules import DRIFT_NAMED_MAX, Sight, Stake, conditions
 from millstream.ports.drift import DriftBook
-from millstream.ports.gauges import Gauges, Reading
+from millstream.ports.gauges import Announced, Gauges, Reading
 from millstream.ports.ledger import Schedule
-from millstream.ports.notifier import LOOKING, Alert, AlertBook, Condition, Notification, Notifier
+from millstream.ports.notifier import LOOKING, Alert, AlertBook, Condition, Message, Notification, Notifier
 from millstream.ports.tap import Tap
 from millstream.ports.world import Clock
 
@@ -58,6 +68,7 @@ class Watch:
         worth: Worth,
         announcing_store: str | None,
         drift: DriftBook | None = None,
+        public_url: str | None = None,
     ) -> None:
         self.book = book
         self.gauges = gauges
@@ -71,6 +82,7 @@ class Watch:
         self._worth = worth
         self._store = announcing_store
         self._drift = drift
+        self._public_url = public_url
         self._flows_due = self._kept_due = NEVER  # not by the clock, which is not set by the database's yet
         self._reading = Reading(at=NEVER)
         self._stopping = asyncio.Event()
@@ -107,16 +119,20 @@ class Watch:
         now = self._clock.now()
         kept = cursor or {"since": now.isoformat()}
         since = datetime.fromisoformat(kept["since"])
+        announcing = None if self._store is None else kept.get("announcing", now.isoformat())
         digest = await self._digest(kept.get("digest"), now=now)
-        sight = await self._see(now, since)
+        sight = await self._see(now, since, announcing)
         await self._record(conditions(sight, off=self._holds.off), now=now)
         await self._schedule.finish_task(
-            LOOKING, events=(), cursor={**kept, "digest": digest}, due_in_s=self._holds.policy.every_s
+            LOOKING,
+            events=(),
+            cursor={**kept, "digest": digest} | ({"announcing": announcing} if announcing else {}),
+            due_in_s=self._holds.policy.every_s,
         )
         await self.send()
         return True
 
-    async def _see(self, now: datetime, since: datetime) -> Sight:
+    async def _see(self, now: datetime, since: datetime, announcing: str | None) -> Sight:
         window_s = self._holds.slo.failing_orders_window_s
         reading = await self.gauges.standing(at=now, window_s=window_s)
         before, self._reading = self._reading, reading
@@ -125,23 +141,20 @@ class Watch:
             flows=await self._flows(now, before),
             kept=await self._kept(now, before),
             drift=None if self._drift is None else await self._drift.drift(since=now - DAY, limit=DRIFT_NAMED_MAX),
-            announced=None
-            if self._store is None
-            else await self.gauges.announced(
-                self._store,
-                since=now - timedelta(seconds=self._holds.policy.canary_s),
-                until=now - timedelta(seconds=CANARY_GRACE_S),
-            ),
+            announced=await self._announced(now, announcing),
         )
-        worth, unknown = await self._money(now, window_s) if reading.faults else ({}, 0)
+        failing = Stake()
+        if reading.faults:
+            payloads = await self.gauges.failing_orders(at=now, window_s=window_s, limit=WORTH_ORDERS_MAX)
+            failing = self._stake(sum(fault.orders for fault in reading.faults), payloads)
         return Sight(
             reading=reading,
             slo=self._holds.slo,
             policy=self._holds.policy,
             systems=self._systems,
             watching_since=since,
-            worth=worth,
-            worth_unknown=unknown,
+            failing=failing,
+            waiting=await self._waiting(reading),
         )
 
     async def _flows(self, now: datetime, before: Reading) -> Any:
@@ -149,9 +162,15 @@ class Watch:
         if now < self._flows_due:
             return before.flows
         asked = perf_counter()
-        found = await self.gauges.flows(at=now, window_s=self._holds.slo.failing_flow_window_s)
+        slo = self._holds.slo
+        found = [
+            flow
+            for window_s in slo.flow_windows_s
+            for flow in await self.gauges.flows(at=now, window_s=window_s)
+            if slo.level_of(flow.name).window_s == window_s
+        ]
         self._flows_due = now + timedelta(seconds=(perf_counter() - asked) / LOAD_SHARE - self._holds.policy.every_s)
-        return found
+        return tuple(found)
 
     async def _kept(self, now: datetime, before: Reading) -> Any:
         if now < self._kept_due:
@@ -159,24 +178,40 @@ class Watch:
         self._kept_due = now + timedelta(seconds=KEPT_EVERY_S)
         return await self.gauges.kept(since=now - timedelta(days=self._holds.slo.promise_window_days))
 
-    async def _money(self, now: datetime, window_s: float) -> tuple[dict[str, Decimal], int]:
+    async def _announced(self, now: datetime, announcing: str | None) -> Announced | None:
+        """Of orders that came since a webhook is set up; what came before it nobody could announce."""
+        if self._store is None or announcing is None:
+            return None
+        since = max(now - timedelta(seconds=self._holds.policy.canary_s), datetime.fromisoformat(announcing))
+        return await self.gauges.announced(self._store, since=since, until=now - timedelta(seconds=CANARY_GRACE_S))
+
+    async def _waiting(self, reading: Reading) -> Mapping[str, Stake]:
+        """The orders that wait for each system that is down."""
+        waiting = {}
+        for system in reading.breakers(silent_s=self._holds.policy.worker_silent_s):
+            subscribers = [name for name, named in self._systems.items() if named == system]
+            count, payloads = await self.gauges.waiting_orders(subscribers, limit=WORTH_ORDERS_MAX)
+            waiting[system] = self._stake(count, payloads)
+        return waiting
+
+    def _stake(self, orders: int, payloads: Sequence[dict[str, Any]]) -> Stake:
         sums: dict[str, Decimal] = {}
-        payloads = await self.gauges.failing_orders(at=now, window_s=window_s, limit=WORTH_ORDERS_MAX)
-        failing = sum(fault.orders for fault in self._reading.faults)
-        unknown = max(failing - len(payloads), 0)
+        unknown = max(orders - len(payloads), 0)
         for payload in payloads:
             worth = self._worth(payload)
             if worth is None:
                 unknown += 1
             else:
                 sums[worth.currency] = sums.get(worth.currency, Decimal(0)) + worth.amount
-        return sums, unknown
+        return Stake(orders=orders, worth=sums, unknown=unknown)
 
     # --- keeping
 
     async def _record(self, found: Sequence[Condition], *, now: datetime) -> None:
         alerts = {(alert.code, alert.scope): alert for alert in await self.book.open_alerts()}
         wanted = {(condition.code, condition.scope): condition for condition in found}
+        for key in alerts.keys() & wanted.keys():  # what is told with another alert is told as it is now
+            alerts[key] = msgspec.structs.replace(alerts[key], effect=wanted[key].effect)
         for key, condition in wanted.items():
             alert = alerts.get(key) or await self.book.open(condition, now=now)
             alerts[key] = await self._go_on(alert, condition, tuple(alerts.values()), now=now)
@@ -189,11 +224,16 @@ class Watch:
     async def _go_on(self, alert: Alert, condition: Condition, others: Sequence[Alert], *, now: datetime) -> Alert:
         after = seen_again(alert, condition, now=now)
         if after.state != "firing" or alert.state == "firing":
-            await self.book.change(after, now=now)
+            grown = has_grown(after, condition)
+            after = measured(after, condition)
+            await self.book.change(after, self._messages(after, "grown", now=now) if grown else (), now=now)
+            if grown:
+                self._tap.note("alert.grown", alert=after.id, code=after.code, scope=after.scope, effect=after.effect)
             return after
         leader = leader_of(after, others)
         after = msgspec.structs.replace(after, told_with=leader.id if leader else None)
-        told = () if leader else messages(after, "fired", self.notifier.channels, self._holds.policy, now=now)
+        also = told_of_cause(after, others)
+        told = () if leader else self._messages(after, "fired", now=now, also=also)
         await self.book.change(after, told, now=now)
         self._tap.note("alert.fired", alert=after.id, code=after.code, scope=after.scope, effect=after.effect)
         return after
@@ -211,7 +251,7 @@ class Watch:
                 for each in await self.book.notifications(alert_id=alert.id)
                 if each.state == "sent" and each.channel in self.notifier.channels
             }
-            await self.book.change(after, messages(after, what, sorted(heard), self._holds.policy, now=now), now=now)
+            await self.book.change(after, self._messages(after, what, now=now, to=sorted(heard)), now=now)
             self._tap.note("alert.resolved", alert=after.id, code=after.code, scope=after.scope)
         return after
 
@@ -220,19 +260,24 @@ class Watch:
         by_id = {other.id: other for other in others}
         if alert.state == "firing" and alert.told_with is not None:
             leader = by_id.get(alert.told_with)
-            if leader is None or leader.state == "resolved":
+            if leader is None or leader.state == "resolved" or alert.code in ALWAYS_TOLD:
                 after = msgspec.structs.replace(alert, told_with=None)
-                told = messages(after, "fired", self.notifier.channels, self._holds.policy, now=now)
-                await self.book.change(after, told, now=now)
+                await self.book.change(after, self._messages(after, "fired", now=now), now=now)
         elif must_escalate(alert, self._holds.policy, now=now):
             channels = [name for name in self._holds.policy.escalate_to if name in self.notifier.channels]
             also = [other for other in others if other.told_with == alert.id and other.state == "firing"]
             after = msgspec.structs.replace(alert, escalated_at=now)
-            to = channels or self.notifier.channels
-            await self.book.change(
-                after, messages(after, "escalated", to, self._holds.policy, now=now, also=also), now=now
-            )
+            told = self._messages(after, "escalated", now=now, to=channels or None, also=also)
+            await self.book.change(after, told, now=now)
             self._tap.note("alert.escalated", alert=alert.id, code=alert.code, scope=alert.scope)
+
+    def _messages(
+        self, alert: Alert, what: str, *, now: datetime, to: Sequence[str] | None = None, also: Sequence[Alert] = ()
+    ) -> tuple[Message, ...]:
+        """What is told of an alert, to every channel unless they are named."""
+        channels = self.notifier.channels if to is None else to
+        policy, url = self._holds.policy, self._public_url
+        return messages(alert, what, channels, policy, now=now, also=also, public_url=url)
 
     async def _digest(self, last: str | None, *, now: datetime) -> str | None:
         """Once a day, at its hour; the day it begins on is left out."""

@@ -21,6 +21,7 @@ from millstream.sandbox.adobe_commerce.senders import Sender
 from millstream.sandbox.adobe_commerce.signing import KEY_PATHS, public_pem
 from millstream.sandbox.adobe_commerce.state import Shop, utc_now
 from millstream.sandbox.faults import FaultMiddleware, Faults, Receive, Scope, Send, Sleep
+from millstream.sandbox.refusals import STORE
 
 Json = dict[str, Any]
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class AdobeCommerce:
         self.access = access
         self.faults = faults
         self.hooks = hooks
-        self._faulty = FaultMiddleware(self._answer, faults)
+        self._faulty = FaultMiddleware(self._answer, faults, STORE)
         self._routes: dict[tuple[str, int], list[Route]] = {}
         for route in ROUTES:
             self._routes.setdefault((route.method, route.path.count("/") + 1), []).append(route)

@@ -18,8 +18,8 @@ GUEST = {"email": "guest@guest.example", "firstname": "Gina", "lastname": "Guest
 HOME = {"street": ["Hauptstraße 1"], "city": "Berlin", "postcode": "10115", "country_id": "DE", "telephone": "+49 30 1"}
 
 
-def place(shop: Shop, wish: Json) -> Json:
-    """Stores a new order. Raises Refusal for an unknown SKU or customer: the sandbox's own door is strict."""
+def place(shop: Shop, wish: Json, *, edits: Json | None = None) -> Json:
+    """Stores a new order, in place of one that staff `edits`. Raises Refusal for an unknown SKU or customer."""
     who = _who(shop, wish)
     rows = _rows(shop, wish)
     currency = wish.get("currency", "EUR")
@@ -50,7 +50,7 @@ def place(shop: Shop, wish: Json) -> Json:
         "email_sent": 1,
         "entity_id": order_id,
         "global_currency_code": wish.get("base_currency", "EUR"),
-        "increment_id": _increment_id(shop, store_id),
+        **(_relation(edits) if edits else {"increment_id": _increment_id(shop, store_id)}),
         "is_virtual": int(virtual),
         "order_currency_code": currency,
         "protect_code": md5(str(order_id).encode()).hexdigest(),  # noqa: S324 - a mark, not a secret
@@ -123,6 +123,18 @@ def _rows(shop: Shop, wish: Json) -> list[Row]:
 def _increment_id(shop: Shop, store_id: int) -> str:
     serial = shop.next(f"increment/{store_id}")
     return f"{serial:09d}" if store_id == 1 else f"{store_id}{serial:09d}"
+
+
+def _relation(edited: Json) -> Json:
+    """The number of an edited order is that of the very first one, and how often it was edited."""
+    first, times = edited.get("original_increment_id") or edited["increment_id"], edited.get("edit_increment", 0) + 1
+    return {
+        "edit_increment": times,
+        "increment_id": f"{first}-{times}",
+        "original_increment_id": first,
+        "relation_parent_id": str(edited["entity_id"]),
+        "relation_parent_real_id": edited["increment_id"],
+    }
 
 
 def _items(

@@ -6,6 +6,7 @@ POST orders                 places an order: {customer: 1..10 | guest: {email, f
                             address?, billing?, po_number?, payment?, note?, state?, status?}
 POST orders/batch           {count, seed}: a mixed lot, the same for the same seed
 POST orders/{id}/address    {type?: "shipping" | "billing", ...members}     POST orders/{id}/cancel
+POST orders/{id}/edit       {lines, ...}: as the store's staff do, a new order in place of this one, which is cancelled
 GET  orders | orders/{id}   summaries | one order with its comments, shipments, invoices and e-mails
 GET  emails                 every e-mail the store sent
 POST webhooks               {url, mode: "io_events" | "mageos", token?, client_id?, events?, delay_s?}; GET, DELETE
@@ -91,7 +92,20 @@ def _change(shop: Shop, order: Json, deed: str, body: Json) -> Any:
         cancel(order)
         shop.touch(order)
         return True
+    if deed == "edit":
+        return _edit(shop, order, body)
     raise Refusal(404, f"Nothing here: POST /_sim/orders/{order['entity_id']}/{deed}")
+
+
+def _edit(shop: Shop, order: Json, wish: Json) -> Json:
+    """A new order for the same customer, numbered after the first one; each names the other."""
+    if not can_cancel(order):
+        raise Refusal(400, "This order cannot be edited")
+    made = place(shop, {"customer": order.get("customer_id"), "store_id": order["store_id"], **wish}, edits=order)
+    order |= {"relation_child_id": str(made["entity_id"]), "relation_child_real_id": made["increment_id"]}
+    cancel(order)
+    shop.touch(order)
+    return _receipt(made)
 
 
 def _receipt(order: Json) -> Json:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from millstream.sandbox.faults import SPOILED, App, FaultMiddleware, Faults
+from millstream.sandbox.refusals import SALESFORCE
 from millstream.sandbox.salesforce import seed, sim
 from millstream.sandbox.salesforce.oauth import TokenDesk
 from millstream.sandbox.salesforce.org import Now, Org, system_now
@@ -148,4 +149,4 @@ def create_app(
             *sim.routes(salesforce),
         ]
     )
-    return FaultMiddleware(app, faults or Faults())
+    return FaultMiddleware(app, faults or Faults(), SALESFORCE)

@@ -3,6 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
+from millstream.sandbox.salesforce.duplicates import Options
 from millstream.sandbox.salesforce.org import Org, Row
 from millstream.sandbox.salesforce.problems import Problem, not_found
 
@@ -121,7 +122,7 @@ def _looked_up(found: Any, path: str) -> Any:
     return found
 
 
-def collection(org: Org, method: str, path: list[str], body: Any) -> list[Row]:
+def collection(org: Org, method: str, path: list[str], body: Any, options: Options) -> list[Row]:
     """Up to 200 records at once, one result per record in the order given."""
     if not isinstance(body, dict) or not isinstance(body.get("records"), list):
         raise Problem("JSON_PARSER_ERROR", "Missing required field: records")
@@ -136,7 +137,7 @@ def collection(org: Org, method: str, path: list[str], body: Any) -> list[Row]:
         for one in records:
             try:
                 with org.transaction():
-                    results.append(_saved(org, method, path, one))
+                    results.append(_saved(org, method, path, one, options))
             except Problem as problem:
                 results.append({"success": False, "errors": [problem.row()]})
     if all_or_none and not all(one["success"] for one in results):
@@ -144,22 +145,22 @@ def collection(org: Org, method: str, path: list[str], body: Any) -> list[Row]:
     return results
 
 
-def _saved(org: Org, method: str, path: list[str], one: Row) -> Row:
+def _saved(org: Org, method: str, path: list[str], one: Row, options: Options) -> Row:
     sobject = org.schema.find(path[0] if path else one["attributes"]["type"])
     body = {name: value for name, value in one.items() if name != "attributes"}
     match [method, *path]:
         case ["POST"]:
-            return {"id": org.create(sobject, body), "success": True, "errors": []}
+            return {"id": org.create(sobject, body, options), "success": True, "errors": []}
         case ["PATCH"]:
             record_id = next(str(body.pop(name)) for name in list(body) if name.lower() == "id")
-            return {"id": org.update(sobject, record_id, body), "success": True, "errors": []}
+            return {"id": org.update(sobject, record_id, body, options), "success": True, "errors": []}
         case ["PATCH", _name, key]:
             field = org.key_field(sobject, key)
             value = body.pop(field.name, None)
             if value is None:
                 message = f"{field.name} not specified"
                 raise Problem("MISSING_ARGUMENT", message)
-            record_id, created = org.upsert(sobject, key, str(value), body, update_only=False)
+            record_id, created = org.upsert(sobject, key, str(value), body, update_only=False, options=options)
             return {"id": record_id, "success": True, "errors": [], "created": created}
         case _:
             raise not_found()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from millstream.sandbox.salesforce import orders
+from millstream.sandbox.salesforce import duplicates, orders
 from millstream.sandbox.salesforce.ids import long_id, new_id, short_id
 from millstream.sandbox.salesforce.problems import Problem, not_found
 from millstream.sandbox.salesforce.schema import Field, Schema, SObject
@@ -15,6 +15,7 @@ from millstream.sandbox.salesforce.values import stored, timestamp
 
 Row = dict[str, Any]
 Now = Callable[[], datetime]
+UNSEEN = duplicates.Options()
 
 
 def system_now() -> datetime:
@@ -32,6 +33,7 @@ class Org:
         self.events: list[Row] = []
         self.numbers: Counter[str] = Counter()
         self.locks: list[dict[str, Any]] = []
+        self.duplicate_rules: list[duplicates.Rule] = []
 
     # --- reading
 
@@ -87,7 +89,7 @@ class Org:
         if not keep():
             self.rows, self.events = rows, events
 
-    def create(self, sobject: SObject, body: Row) -> str:
+    def create(self, sobject: SObject, body: Row, options: duplicates.Options = UNSEEN) -> str:
         changes = self._changes(sobject, body, creating=True)
         defaults = {one.name: one.default for one in sobject.fields.values()}
         row = {**defaults, **changes}
@@ -97,6 +99,7 @@ class Org:
             raise Problem("REQUIRED_FIELD_MISSING", message, fields=missing)
         self._lock(sobject, row)
         orders.before_create(self, sobject.name, row)
+        duplicates.refuse(self, sobject, row, changes, options)
         self._unique(sobject, row)
         self.numbers[sobject.name] += 1
         record_id = new_id(sobject.prefix, self.numbers[sobject.name])
@@ -105,7 +108,7 @@ class Org:
         self.rows[sobject.name][record_id] = row
         return str(row["Id"])
 
-    def update(self, sobject: SObject, record_id: str, body: Row) -> str:
+    def update(self, sobject: SObject, record_id: str, body: Row, options: duplicates.Options = UNSEEN) -> str:
         before = self.row(sobject, record_id)
         changes = self._changes(sobject, body, creating=False)
         emptied = tuple(name for name, value in changes.items() if value is None and sobject.column(name).required)
@@ -115,13 +118,23 @@ class Org:
         row = {**before, **changes}
         self._lock(sobject, row)
         row |= orders.before_update(self, sobject.name, before, changes)
+        duplicates.refuse(self, sobject, row, changes, options)
         self._unique(sobject, row)
         moment = timestamp(self.now())
         row |= {"LastModifiedDate": moment, "SystemModstamp": moment}
         self.rows[sobject.name][short_id(row["Id"])] = row
         return str(row["Id"])
 
-    def upsert(self, sobject: SObject, key: str, value: str, body: Row, *, update_only: bool) -> tuple[str, bool]:
+    def upsert(
+        self,
+        sobject: SObject,
+        key: str,
+        value: str,
+        body: Row,
+        *,
+        update_only: bool,
+        options: duplicates.Options = UNSEEN,
+    ) -> tuple[str, bool]:
         """The record's id and whether it was created."""
         field = self.key_field(sobject, key)
         if any(name.lower() in {field.name.lower(), "id"} for name in body):
@@ -131,10 +144,10 @@ class Org:
         if len(found) > 1:
             raise Problem("MULTIPLE_CHOICES", "\n".join(row["Id"] for row in found), status=300)
         if found:
-            return self.update(sobject, found[0]["Id"], body), False
+            return self.update(sobject, found[0]["Id"], body, options), False
         if update_only:
             raise not_found()
-        return self.create(sobject, {**body, field.name: value}), True
+        return self.create(sobject, {**body, field.name: value}, options), True
 
     def delete(self, sobject: SObject, record_id: str) -> None:
         row = self.row(sobject, record_id)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from millstream.sandbox.salesforce import composite, describe, soql
+from millstream.sandbox.salesforce.duplicates import options_of
 from millstream.sandbox.salesforce.org import Org, Row
 from millstream.sandbox.salesforce.problems import Problem, not_found
 from millstream.sandbox.salesforce.schema import SObject
@@ -76,7 +77,7 @@ class Rest:
             case ["composite"] if call.method == "POST":
                 return composite.run(self, call.body, spoiled=call.spoiled)
             case ["composite", "sobjects", *rest]:
-                return composite.collection(self.org, call.method, rest, call.body)
+                return composite.collection(self.org, call.method, rest, call.body, options_of(call.headers))
             case _:
                 raise not_found()
 
@@ -131,7 +132,7 @@ class Rest:
         body = _object(call.body)
         if sobject.is_event:
             return Answer(status=201, body=self.org.publish(sobject, body))
-        record_id = self.org.create(sobject, body)
+        record_id = self.org.create(sobject, body, options_of(call.headers))
         location = f"/services/data/v{version}/sobjects/{sobject.name}/{record_id}"
         created = {"id": record_id, "success": True, "errors": []}
         return Answer(status=201, body=created, headers={"Location": location})
@@ -142,7 +143,7 @@ class Rest:
                 return self._show(version, sobject, self.org.row(sobject, record_id), query)
             case "PATCH":
                 self._matches(call, sobject, record_id)
-                self.org.update(sobject, record_id, _object(call.body))
+                self.org.update(sobject, record_id, _object(call.body), options_of(call.headers))
                 return Answer(status=204)
             case "DELETE":
                 self.org.delete(sobject, record_id)
@@ -153,7 +154,9 @@ class Rest:
     def _keyed(self, call: Call, version: str, sobject: SObject, key: tuple[str, str], query: dict[str, str]) -> Answer:
         if call.method == "PATCH":
             update_only = query.get("updateOnly", "").lower() == "true"
-            record_id, created = self.org.upsert(sobject, *key, _object(call.body), update_only=update_only)
+            options = options_of(call.headers)
+            body = _object(call.body)
+            record_id, created = self.org.upsert(sobject, *key, body, update_only=update_only, options=options)
             body = {"id": record_id, "success": True, "errors": [], "created": created}
             return Answer(status=201 if created else 200, body=body)
         found = self.org.by_key(sobject, self.org.key_field(sobject, key[0]), key[1])

@@ -200,7 +200,7 @@ def standard_objects() -> list[SObject]:
 
 
 class Schema:
-    """The objects by name, not case-sensitive; an administrator may take fields away."""
+    """The objects by name, not case-sensitive; an administrator may make fields and take them away."""
 
     def __init__(self) -> None:
         self._objects = {one.name.lower(): one for one in standard_objects()}
@@ -224,6 +224,11 @@ class Schema:
             del self.find(name).fields[column.lower()]
         else:
             del self._objects[name.lower()]
+
+    def add(self, path: str) -> None:
+        """`Order.Gift_Note__c` makes a custom field, of text."""
+        name, _, column = path.partition(".")
+        self.find(name).fields[column.lower()] = Field(name=column)
 
     def loosen(self, path: str) -> None:
         """Makes an external id field not unique."""

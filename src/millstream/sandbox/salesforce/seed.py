@@ -54,6 +54,13 @@ def add_product(org: Org, *, code: str, name: str, price: Decimal) -> str:
     return product
 
 
+def offer_product(org: Org, code: str, *, active: bool) -> list[str]:
+    """Makes the price book entries of a product active or not; answers their ids."""
+    products = {row["Id"] for row in org.having("Product2", "ProductCode", code)}
+    entries = [row["Id"] for row in org.all("PricebookEntry") if row["Product2Id"] in products]
+    return [org.update(org.schema.find("PricebookEntry"), one, {"IsActive": active}) for one in entries]
+
+
 def add_account(org: Org, fields: dict[str, Any], contacts: list[dict[str, Any]]) -> str:
     """An account and its contacts."""
     account = org.create(org.schema.find("Account"), fields)

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from millstream.sandbox.salesforce import seed
+from millstream.sandbox.salesforce.duplicates import Rule
 from millstream.sandbox.salesforce.ids import long_id, short_id
 
 if TYPE_CHECKING:
@@ -42,13 +43,19 @@ def _content(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
         return _ok()
 
     async def fill(request: Request) -> Response:
-        """`{"accounts": [{"Name": …, "contacts": [{…}]}], "products": [{"code", "name", "price"}]}`"""
+        """`{"accounts": [{"Name": …, "contacts": [{…}]}], "products": [{"code", "name", "price"}]}`
+
+        `{"code", "active": false}` takes a product that is there out of the price books, `true` puts it back.
+        """
         plan = await _plan(request)
         made: dict[str, list[str]] = {"accounts": [], "products": []}
         for one in plan.get("accounts") or []:
             contacts = one.pop("contacts", [])
             made["accounts"].append(seed.add_account(salesforce.org, one, contacts))
         for one in plan.get("products") or []:
+            if "active" in one:
+                made["products"] += seed.offer_product(salesforce.org, one["code"], active=bool(one["active"]))
+                continue
             price = Decimal(str(one.get("price", "1.00")))
             made["products"].append(
                 seed.add_product(salesforce.org, code=one["code"], name=one.get("name", one["code"]), price=price)
@@ -106,12 +113,23 @@ def _trouble(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
         return _ok()
 
     async def schema(request: Request) -> Response:
-        """`{"drop": ["Order.Delivered_At__c"], "not_unique": ["Account.Hub_Customer_Id__c"]}`"""
+        """`{"drop": ["Order.Delivered_At__c"], "not_unique": ["Account.Hub_Customer_Id__c"]}`
+
+        `{"add": ["Order.Gift_Note__c"]}` makes a field of text.
+        """
         plan = await _plan(request)
         for path in plan.get("drop") or []:
             salesforce.org.schema.drop(path)
+        for path in plan.get("add") or []:
+            salesforce.org.schema.add(path)
         for path in plan.get("not_unique") or []:
             salesforce.org.schema.loosen(path)
+        return _ok()
+
+    async def duplicate_rules(request: Request) -> Response:
+        """`{"rules": [{"sobject": "Account", "fields": ["Name"], "action": "alert"}]}` in place of those so far."""
+        rules = (await _plan(request)).get("rules") or []
+        salesforce.org.duplicate_rules = [Rule(**{**one, "fields": tuple(one["fields"])}) for one in rules]
         return _ok()
 
     return [
@@ -119,6 +137,7 @@ def _trouble(salesforce: "Salesforce") -> list[tuple[str, Any, list[str]]]:
         ("limits", limits, ["POST"]),
         ("locks", locks, ["POST"]),
         ("schema", schema, ["POST"]),
+        ("duplicate_rules", duplicate_rules, ["POST"]),
     ]
 
 

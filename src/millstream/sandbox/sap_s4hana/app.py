@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from millstream.sandbox.faults import SPOILED, App, FaultMiddleware, Faults
+from millstream.sandbox.refusals import SAP
 from millstream.sandbox.sap_s4hana import sim
 from millstream.sandbox.sap_s4hana.access import Access, cookies_of
 from millstream.sandbox.sap_s4hana.gateway import Call, Gateway
@@ -92,7 +93,7 @@ class S4Hana(FaultMiddleware):
     """The application, with a view of the system inside for those in the same process."""
 
     def __init__(self, app: App, faults: Faults, system: System) -> None:
-        super().__init__(app, faults)
+        super().__init__(app, faults, SAP)
         self.system = system
 
 

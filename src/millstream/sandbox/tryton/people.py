@@ -1,4 +1,4 @@
-"""The people of the sandbox plant: a warehouse that picks, packs and ships, and a planner who moves work orders.
+"""The people of the sandbox plant: a warehouse that picks, packs and ships, a planner who moves work orders, a buyer.
 
 They work in the ERP as people would, so that what they do reaches the hub only through the ERP.
 """
@@ -10,6 +10,7 @@ from millstream.sandbox.tryton.rpc import Rpc
 
 RELEASE_STEPS: Final = {"request": ("draft", "wait"), "draft": ("wait",), "waiting": (), "assigned": ()}
 BACK_STEPS: Final = {"request": (), "draft": (), "waiting": ("draft",), "assigned": ("wait", "draft")}
+SHIPMENT_BACK_STEPS: Final = {"draft": (), "waiting": ("draft",), "assigned": ("wait", "draft")}
 MAKE_STEPS: Final = {
     "request": ("draft", "wait", "assign_try", "run", "do"),
     "draft": ("wait", "assign_try", "run", "do"),
@@ -91,6 +92,18 @@ class Warehouse:
         self.ship(sale)
         self.do(sale)
 
+    def postpone(self, sale: str, day: dt.date) -> None:
+        """Moves the day its open shipments are to leave, to a later or an earlier one."""
+        for row in find_sale(self._rpc, sale)["shipments."]:
+            back = SHIPMENT_BACK_STEPS.get(row["state"])
+            if back is None:
+                continue
+            for step in back:  # the ERP lets the date change on draft shipments only
+                self._press(step, row["id"])
+            self._rpc.write("stock.shipment.out", row["id"], {"planned_date": day})
+            self._press("wait", row["id"])
+            self._press("assign_try", row["id"])
+
     def _shipments(self, sale: str, state: str) -> list[int]:
         return [row["id"] for row in find_sale(self._rpc, sale)["shipments."] if row["state"] == state]
 
@@ -152,3 +165,37 @@ class Planner:
 
     def _press(self, button: str, work_order: int) -> None:
         self._rpc.press(f"production.{button}", work_order)
+
+
+class Buyer:
+    """Buys what was sold to order, and hears from suppliers."""
+
+    def __init__(self, rpc: Rpc) -> None:
+        self._rpc = rpc
+
+    def buy(self, sale: str) -> None:
+        """Orders everything a sale asks for from its suppliers, and confirms it."""
+        asked = [["origin.number", "=", sale, "sale.sale"], ["state", "=", "draft"]]
+        for request in self._rpc.find("purchase.request", asked):
+            self._make_purchase(request)
+            (row,) = self._rpc.find("purchase.request", [["id", "=", request]], ["purchase"])
+            if row["purchase"] is None:
+                raise PlantError(f"nobody supplies what order {sale} asks for")
+            for step in ("quote", "confirm"):
+                self._rpc.press(f"purchase.purchase.{step}", row["purchase"])
+
+    def postpone(self, sale: str, day: dt.date) -> None:
+        """The supplier names another day: what is on its way for a sale comes then."""
+        coming = [["origin.requests.origin.number", "=", sale, "purchase.line", "sale.sale"], ["state", "=", "draft"]]
+        moves = self._rpc.find("stock.move", coming)
+        if not moves:
+            raise PlantError(f"nothing is on its way for order {sale}")
+        for move in moves:
+            self._rpc.write("stock.move", move, {"planned_date": day})
+
+    def _make_purchase(self, request: int) -> None:
+        wizard = "wizard.purchase.request.create_purchase"
+        session, *_ = self._rpc.rpc(f"{wizard}.create")
+        on_request = {"active_model": "purchase.request", "active_id": request, "active_ids": [request]}
+        self._rpc.rpc(f"{wizard}.execute", session, {}, "start", **on_request)
+        self._rpc.rpc(f"{wizard}.delete", session)

@@ -63,6 +63,7 @@ class Rpc:
 
     def __init__(self, *, port: int, database: str, host: str = "127.0.0.1", timeout_s: float = 120.0) -> None:
         self.user_id = 0
+        self.calls = 0  # so far
         self.context: dict[str, Any] = {}
         self._address = (host, port)
         self._database = database
@@ -141,6 +142,7 @@ class Rpc:
             headers["Authorization"] = f"Session {self._session}"
         with self._turn:
             status, raw = self._exchange(path or f"/{self._database}/rpc/", body, headers)
+            self.calls += 1
         if status != 200:
             raise RpcError(f"HTTP{status}", raw[:300].decode("utf-8", "replace"))
         answer = json.loads(raw, object_hook=_decode)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from millstream.sandbox.tryton import catalogue, seed
-from millstream.sandbox.tryton.install import MODULES, PINS, InstallError, Say, install, run
+from millstream.sandbox.tryton.install import MODULES, PINS, InstallError, Say, install, installed, progress, run
 from millstream.sandbox.tryton.rpc import Rpc, RpcError
 
 DATABASE: Final = "mfg"
@@ -59,6 +59,15 @@ class TrytonServer:
         found: dict[str, Any] = json.loads((self._folder / "template" / "ids.json").read_text())
         return found
 
+    @property
+    def prepared(self) -> bool:
+        """Whether everything that is made once is there: the installation and the seeded template."""
+        return installed(self._folder) is not None and self._template_fits()
+
+    def _template_fits(self) -> bool:
+        stamp = self._folder / "template" / "recipe.txt"
+        return stamp.exists() and stamp.read_text() == _recipe()
+
     def prepare(self) -> Path:
         """Installs, initialises and seeds once; the template database is reused until its recipe changes."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -69,12 +78,11 @@ class TrytonServer:
     def _prepare(self) -> Path:
         binaries = install(self._folder, self._say)
         template = self._folder / "template"
-        stamp = template / "recipe.txt"
-        if not (stamp.exists() and stamp.read_text() == _recipe()):
+        if not self._template_fits():
             shutil.rmtree(template, ignore_errors=True)
             template.mkdir(parents=True)
             _make_template(binaries, template, self._say)
-            stamp.write_text(_recipe())
+            (template / "recipe.txt").write_text(_recipe())
         return binaries
 
     def start(self, *, fresh: bool = False) -> None:
@@ -133,10 +141,12 @@ def _make_template(binaries: Path, template: Path, say: Say) -> None:
     configuration = _configure(template, free_port_number := free_port())
     password = template / "password"
     password.write_text(ADMIN_PASSWORD)
-    admin = [str(binaries / "trytond-admin"), "-c", str(configuration), "-d", DATABASE, "-u", *MODULES]
+    admin = [str(binaries / "trytond-admin"), "-c", str(configuration), "-d", DATABASE, "-vv", "-u", *MODULES]
     run(
         [*admin, "--activate-dependencies", "--email", "admin@plant.example"],
         timeout_s=READY_TIMEOUT_S * 10,
+        say=say,
+        look=lambda line: line.rpartition(" INFO ")[2],
         extra_environment={"TRYTONPASSFILE": str(password)},
     )
     say(f"Database created in {time.monotonic() - started:.0f} s; filling it with a small manufacturer")
@@ -146,7 +156,8 @@ def _make_template(binaries: Path, template: Path, say: Say) -> None:
         _wait_ready(process, free_port_number, template / "trytond.log")
         rpc = Rpc(port=free_port_number, database=DATABASE)
         rpc.login(ADMIN, ADMIN_PASSWORD)
-        ids = seed.seed(rpc)
+        with progress(say, lambda: f"{rpc.calls} calls made"):
+            ids = seed.seed(rpc)
         rpc.close()
     finally:
         _end(process)

@@ -8,7 +8,7 @@ returning {alert}
 -- alert --
 -- The columns, as the port has them.
 id, code, scope, cause, urgent, state, effect, opened_at, last_true_at, fired_at, acknowledged_at, acknowledged_by,
-    escalated_at, resolved_at, told_with, note
+    escalated_at, resolved_at, told_with, note, told_size
 
 -- open_alerts --
 -- What is not resolved.
@@ -34,11 +34,13 @@ select last_run_at from schedule where name = $1
 select {alert} from alert where id = $1
 
 -- change --
--- As it is now. An acknowledgement that came meanwhile is kept.
-update alert set cause = $2, effect = $3, last_true_at = $5, fired_at = $6, escalated_at = $7, resolved_at = $8,
-    told_with = $9, urgent = $10,
-    state = case when $4 = 'firing' and state = 'acknowledged' then state else $4 end
-where id = $1 and state <> 'resolved'
+-- As it is now. An acknowledgement that came meanwhile is kept. What it was before.
+with before as (select id, state, escalated_at from alert where id = $1 and state <> 'resolved' for update)
+update alert a set cause = $2, effect = $3, last_true_at = $5, fired_at = $6, escalated_at = $7, resolved_at = $8,
+    told_with = $9, urgent = $10, told_size = $11,
+    state = case when $4 = 'firing' and a.state = 'acknowledged' then a.state else $4 end
+from before where a.id = before.id
+returning before.state, before.escalated_at
 
 -- forget --
 -- Never fired.

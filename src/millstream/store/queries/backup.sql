@@ -21,6 +21,11 @@ select current_setting('server_version') as version, clock_timestamp() as now, p
 -- Whether anything is there that would be missed.
 select exists (select from event) or exists (select from audit)
 
+-- what_goes --
+-- What a restore throws away: the trail of it goes along, so the new one tells.
+select (select count(*) from event) as events, (select count(*) from audit) as audit_rows,
+    (select encode(hash, 'hex') from audit_seal order by id desc limit 1) as last_seal
+
 -- make_room --
 -- First part of a restore. Everything goes in the transaction that brings the backup in: if that fails, all is as before.
 do $$
@@ -90,3 +95,7 @@ with marked as (
     insert into public.restoration (at, until, backup) values ($1, $2, $3)
 )
 update public.delivery set tries = 1 where tries = 0 and state not in ('done', 'discarded')
+
+-- tell --
+-- Who did it, in the trail of the database as it is now.
+insert into public.audit (at, actor, action, subject, detail) values (clock_timestamp(), $1, $2, $3, $4::jsonb)

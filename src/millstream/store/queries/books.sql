@@ -39,17 +39,17 @@ with linked as (
 select count(*) from linked
 
 -- mark_orders --
--- Steps an order took; the first time of each is kept. What the ERP acknowledges anew brings its date, known or not.
+-- Steps an order took; the first time of each is kept. A new date is written where there is one, known or not.
 update sales_order o
 set packed_at = coalesce(o.packed_at, m.packed_at), shipped_at = coalesce(o.shipped_at, m.shipped_at),
     delivered_at = coalesce(o.delivered_at, m.delivered_at), cancelled_at = coalesce(o.cancelled_at, m.cancelled_at),
-    ship_date = case when m.ack_json is null then coalesce(m.ship_date, o.ship_date) else m.ship_date end,
+    ship_date = case when m.dated then m.ship_date else o.ship_date end,
     acknowledgement = coalesce(m.ack_json::json, o.acknowledgement),
     "order" = coalesce(m.order_json::json, o."order"),
     ship_to_fingerprint = coalesce(m.ship_to_fingerprint, o.ship_to_fingerprint)
-from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::date[],
-            $7::text[], $8::text[], $9::text[])
-     as m (order_key, packed_at, shipped_at, delivered_at, cancelled_at, ship_date, ack_json, order_json,
+from unnest($1::text[], $2::timestamptz[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $6::boolean[],
+            $7::date[], $8::text[], $9::text[], $10::text[])
+     as m (order_key, packed_at, shipped_at, delivered_at, cancelled_at, dated, ship_date, ack_json, order_json,
            ship_to_fingerprint)
 where o.order_key = m.order_key
 
@@ -60,7 +60,7 @@ from unnest($1::text[], $2::text[], $3::numeric[], $4::date[]) as m (order_key, 
 where l.order_key = m.order_key and l.line_id = m.line_id
 
 -- keep_promises --
--- A shipped order settles its last promise: kept if it left on or before the promised day.
+-- An order whose last part left settles its last promise: kept if that was on or before the promised day.
 update promise p set kept = p.ship_date >= m.shipped_at::date
 from unnest($1::text[], $2::timestamptz[]) as m (order_key, shipped_at)
 where p.kept is null and p.ship_date is not null and m.shipped_at is not null and p.id = (
@@ -76,6 +76,10 @@ select e.data ->> 'store_order_id' as store_order_id,
                    and c.source_id = 'order/' || (e.data ->> 'store_order_id') || '/cancelled') as cancelled
 from event e left join sales_order o on o.order_key = e.subject
 where e.source = $1 and e.source_id = any($2)
+
+-- poll_cursor --
+-- Where a recurring question stands.
+select cursor from schedule where name = $1
 
 -- restored_until --
 -- What is older may have happened without being on these books.
@@ -93,8 +97,22 @@ select external_id from link where kind = $1 and system = $2 and hub_id = $3 and
 
 -- booked_order --
 -- An order as the books have it.
-select "order", acknowledgement, customer_id, ship_date, shipped_at, delivered_at, cancelled_at
+select "order", acknowledgement, customer_id, ship_date, shipped_at, delivered_at, cancelled_at,
+    exists (select from event e where e.subject = $1 and e.type = 'order.shipped') as has_left
 from sales_order where order_key = $1
+
+-- placement --
+-- How an order fares at the ERP: the states of its way in, and of the newest way out.
+select e.data ->> 'number' as number, e.data ->> 'replaces' as replaces, o.order_key is not null as is_booked,
+    o.cancelled_at is not null as is_cancelled, p.state as placing, (
+        select d.state from event c join delivery d on d.event_id = c.id
+        where c.subject = e.subject and c.type = 'order.cancelled' and d.subscriber = 'erp'
+        order by d.id desc limit 1
+    ) as cancelling
+from event e
+left join sales_order o on o.order_key = e.subject
+left join delivery p on p.event_id = e.id and p.subscriber = 'erp'
+where e.subject = $1 and e.type = 'order.placed'
 
 -- find_orders --
 -- Order keys by any number, newest first. Only order.placed proves a key: a partner's report has a number as its subject.
@@ -109,6 +127,12 @@ select order_key from (
 left join sales_order using (order_key)
 order by placed_at desc nulls first
 limit 50
+
+-- steps_on_the_way --
+-- What left, and what carriers said of it.
+select e.data ->> 'shipment' as shipment, e.data ->> 'delivered' as delivered from event e
+where e.subject = $1 and e.type in ('order.shipped', 'order.delivered')
+order by e.received_at, e.id
 
 -- tracking_numbers --
 -- Of every shipment that left, as the ERP wrote them (aliases are in lower case).

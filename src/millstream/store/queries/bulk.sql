@@ -1,11 +1,3 @@
--- shares --
--- What a filter means, by state and fault code.
-select d.state, d.fault_code as code, count(*) as deliveries
-from delivery d join event e on e.id = d.event_id
-where {where} and d.state = any($12)
-group by 1, 2
-order by 3 desc, 1, 2
-
 -- worth --
 -- What the deliveries of a filter are about, by currency; $13: of these fault codes alone.
 select coalesce(o.currency, p.currency) as currency, sum(coalesce(o.grand_total, p.grand_total)) as amount,

@@ -26,6 +26,14 @@ select n, step, request, response from failed_call where delivery_id = $1
 -- How many deliveries a filter means.
 select count(*) from delivery d join event e on e.id = d.event_id where {where}
 
+-- shares --
+-- What a filter means, by state and fault code.
+select d.state, d.fault_code as code, count(*) as deliveries
+from delivery d join event e on e.id = d.event_id
+where {where} and d.state = any($12)
+group by 1, 2
+order by 3 desc, 1, 2
+
 -- chosen --
 -- The deliveries a bulk action is about, locked in key order.
 select d.id, d.lane, d.state, d.fault_code, e.subject, e.type as event_type, d.tries, d.updated_at, d.assignee, d.tags,
@@ -86,7 +94,7 @@ limit 1
 -- In review again, with the fault it had.
 update delivery set state = 'held', resolution = null, note = $3, updated_at = $2, attempts = 0,
     fault_class = coalesce(fault_class, 'Reject'), fault_code = coalesce(fault_code, 'delivery.reopened'),
-    fault_message = coalesce(fault_message, 'It was closed before it was tried; decide what becomes of it.'),
+    fault_message = coalesce(fault_message, 'It was resolved before it was tried; decide what becomes of it.'),
     fingerprint = coalesce(fingerprint,
         left(encode(sha256(convert_to(subscriber || '|delivery.reopened', 'UTF8')), 'hex'), 12))
 where id = any($1)
@@ -164,6 +172,16 @@ where subject = $1 and type = 'order.placed' order by received_at limit 1
 -- order_aliases --
 -- Its numbers.
 select kind, value from order_alias where order_key = $1 order by kind, value
+
+-- order_relatives --
+-- The order it was made from by an edit, and those that were made from it.
+select 'replaces' as how, own.data ->> 'replaces' as order_key, earlier.data ->> 'number' as number
+from event own left join event earlier on earlier.subject = own.data ->> 'replaces' and earlier.type = 'order.placed'
+where own.subject = $1 and own.type = 'order.placed' and own.data ->> 'replaces' is not null
+union all
+select 'replaced_by', later.subject, later.data ->> 'number'
+from event later where later.type = 'order.placed' and later.data ->> 'replaces' = $1
+order by how, order_key
 
 -- order_promises --
 -- Its promises.

@@ -27,6 +27,20 @@ d.state not in ('done', 'discarded') and d.subscriber = 'erp' and e.type = 'orde
     and (d.state in ('retrying', 'running')
         or d.state in ('held', 'dead') and d.updated_at >= $1::timestamptz - make_interval(secs => $2))
 
+-- waiting --
+-- Orders that a subscriber has not carried out, and that nobody must decide about.
+d.state in ('waiting', 'running', 'retrying', 'dead') and d.subscriber = any($1::text[]) and e.type = 'order.placed'
+
+-- count_waiting_orders --
+-- Counted up to a limit.
+select count(*) from (
+    select from delivery d join event e on e.id = d.event_id where {waiting} limit $2
+) as waiting
+
+-- waiting_orders --
+-- Their payloads.
+select e.data from delivery d join event e on e.id = d.event_id where {waiting} order by d.id limit $2
+
 -- reached --
 -- Ids sort by time: those of the window are a range. A confirmation names the placing that it answers.
 select count(*) as orders,
@@ -46,20 +60,20 @@ where e.id >= $1
 group by d.subscriber, e.type
 
 -- announced --
--- The newest orders of a store, and whether a webhook announced them.
-select count(*) as orders,
-    count(*) filter (where exists (
-        select from event h
-        where h.subject = newest.source || '-' || newest.store_order_id and h.type = 'order.hinted'
-    )) as announced
+-- The newest orders of a store, and whether a webhook announced each.
+select exists (
+    select from event h
+    where h.subject = newest.source || '-' || newest.store_order_id and h.type = 'order.hinted'
+) as announced
 from (
-    select source, data ->> 'store_order_id' as store_order_id from event
-    where id >= $2 and id < $3 and type = 'order.placed' and source = $1
-    order by id desc limit $4
+    select source, data ->> 'store_order_id' as store_order_id, received_at, id from event
+    where received_at >= $2 and received_at < $3 and type = 'order.placed' and source = $1
+    order by received_at desc, id desc limit $4
 ) as newest
+order by newest.received_at desc, newest.id desc
 
 -- kept --
--- Shipped by the first date that was promised for the whole order?
+-- Shipped by the first date that was promised for the whole order? Orders in parts are judged by the last one.
 select count(*) as shipped, count(*) filter (where shipped_on <= first_date) as kept
 from (
     select (s.occurred_at at time zone 'utc')::date as shipped_on, (
@@ -67,7 +81,8 @@ from (
         where p.order_key = s.subject and p.line_id is null and p.ship_date is not null
         order by p.id limit 1
     ) as first_date
-    from event s where s.type = 'order.shipped' and s.id >= $1
+    from event s join sales_order o on o.order_key = s.subject and o.shipped_at = s.occurred_at
+    where s.type = 'order.shipped' and s.id >= $1
     order by s.id desc limit $2
 ) as shipments
 where first_date is not null

@@ -69,11 +69,72 @@ from (
 {standing}
 order by e.received_at desc, e.id desc
 
+-- on_the_way --
+-- Orders that the ERP does not have yet, whose deliveries are in the states $1: the newest first, before the delivery
+-- $2, at most $3. What is held, dead or retrying is a range of an index for each state; what waits or runs is found
+-- among all that is open.
+select null as matched_kind, null as matched, e.delivery_id, {hit}
+from (
+    select way.id as delivery_id, placed.*
+    from (
+        select stuck.id, stuck.event_id
+        from unnest($1::text[]) as wanted (state) cross join lateral (
+            select t.id, t.event_id
+            from delivery t join event f on f.id = t.event_id
+            where t.state = wanted.state and t.state in ('held', 'dead', 'retrying') and t.id < $2
+                and t.subscriber = 'erp' and f.type = 'order.placed'
+                and not exists (select from sales_order b where b.order_key = f.subject)
+            order by t.id desc limit $3
+        ) as stuck
+        union all
+        select t.id, t.event_id
+        from delivery t
+        where t.state = any($1) and t.state in ('waiting', 'running') and t.state not in ('done', 'discarded')
+            and t.id < $2 and t.subscriber = 'erp'
+    ) as way
+    join event placed on placed.id = way.event_id
+    where placed.type = 'order.placed'
+        and not exists (select from sales_order b where b.order_key = placed.subject)
+    order by way.id desc limit $3
+) as e
+{standing}
+order by e.delivery_id desc
+
+-- in_state --
+-- Of the newest $4 orders from the place ($1, $2) on those in the state $3, at most $5.
+select null as matched_kind, null as matched, {hit}
+from (
+    select * from event
+    where type = 'order.placed' and ($1::timestamptz is null or (received_at, id) < ($1, $2::uuid))
+    order by received_at desc, id desc limit $4
+) as e
+{standing}
+where {state} = $3
+order by e.received_at desc, e.id desc
+limit $5
+
+-- looked_to --
+-- How far that looked: the last of so many orders, if there are so many.
+select received_at, id, so_many
+from (
+    select received_at, id, count(*) over () as so_many from (
+        select received_at, id from event
+        where type = 'order.placed' and ($1::timestamptz is null or (received_at, id) < ($1, $2::uuid))
+        order by received_at desc, id desc limit $3
+    ) as looked_at
+) as counted
+where so_many = $3
+order by received_at, id
+limit 1
+
 -- hit --
 -- What a list shows of an order.
 e.id as event_id, e.subject as order_key, coalesce(o.number, e.data ->> 'number') as number, o.erp_number,
     coalesce(o.grand_total, p.grand_total) as grand_total, coalesce(o.currency, p.currency) as currency,
-    e.occurred_at as placed_at, e.received_at, trouble.troubles,
+    e.occurred_at as placed_at, e.received_at, trouble.troubles, {state} as state
+
+-- state --
+-- Where an order stands.
     case
         when o.cancelled_at is not null then 'cancelled'
         when o.delivered_at is not null then 'delivered'
@@ -84,7 +145,7 @@ e.id as event_id, e.subject as order_key, coalesce(o.number, e.data ->> 'number'
         when d.state in ('retrying', 'discarded') then d.state
         when d.state = 'done' then 'cancelled'
         else 'placed'
-    end as state
+    end
 
 -- standing --
 -- Where it comes from: the books, what was filed while it waited, its way into the ERP, its troubles.

@@ -1,5 +1,5 @@
 -- standings --
--- Orders of the window by state and age.
+-- Orders of the window by state and age; those the ERP does not have yet, whenever they came in.
 select state, age, count(*) as orders from (
     select case
             when o.cancelled_at is not null then 'cancelled'
@@ -19,10 +19,17 @@ select state, age, count(*) as orders from (
             when e.received_at > $2 - interval '3 days' then 'under_3d'
             else 'older'
         end as age
-    from event e
+    from (
+        select id, subject, received_at from event where type = 'order.placed' and received_at >= $1
+        union all
+        select placed.id, placed.subject, placed.received_at
+        from delivery way join event placed on placed.id = way.event_id
+        where way.state not in ('done', 'discarded') and way.subscriber = 'erp' and placed.type = 'order.placed'
+            and placed.received_at < $1
+            and not exists (select from sales_order booked where booked.order_key = placed.subject)
+    ) as e
     left join sales_order o on o.order_key = e.subject
     left join delivery d on o.order_key is null and d.event_id = e.id and d.subscriber = 'erp'
-    where e.type = 'order.placed' and e.received_at >= $1
 ) as orders
 group by state, age
 order by state, age
@@ -74,7 +81,10 @@ group by tick
 -- What waits for a person.
 select count(*) filter (where state = 'held') as held, count(*) filter (where state = 'dead') as dead,
     count(*) filter (where assignee is null) as unassigned,
-    count(*) filter (where snoozed_until > $1::timestamptz) as snoozed
+    count(*) filter (where snoozed_until > $1::timestamptz) as snoozed,
+    (
+        select count(*) from delivery d join event e on e.id = d.event_id where {customer_review}
+    ) as customers
 from delivery where state in ('held', 'dead')
 
 -- is_order --
@@ -82,7 +92,7 @@ from delivery where state in ('held', 'dead')
 (select count(*) from event placed where placed.subject = e.subject and placed.type = 'order.placed') > 0
 
 -- in_view --
--- What a view of failures means. What was closed counts for 30 days.
+-- What a view of failures means. What was resolved counts for 30 days.
 case $3::text
     when 'resolved' then d.state = 'discarded' and d.updated_at > $2::timestamptz - interval '30 days'
     when 'open' then d.state in ('held', 'dead', 'retrying')
@@ -101,10 +111,10 @@ select count(distinct fingerprint) filter (where open) as all_causes, count(*) f
     count(distinct fingerprint) filter (where open and is_order) as at_risk_causes,
     count(*) filter (where open and is_order) as at_risk_deliveries,
     count(distinct fingerprint) filter (where snoozed) as snoozed_causes, count(*) filter (where snoozed) as snoozed_deliveries,
-    count(distinct fingerprint) filter (where closed) as resolved_causes, count(*) filter (where closed) as resolved_deliveries
+    count(distinct fingerprint) filter (where resolved) as resolved_causes, count(*) filter (where resolved) as resolved_deliveries
 from (
     select d.fingerprint, d.assignee, not coalesce(d.snoozed_until > $1::timestamptz, false) as open,
-        coalesce(d.snoozed_until > $1, false) as snoozed, false as closed, {is_order} as is_order
+        coalesce(d.snoozed_until > $1, false) as snoozed, false as resolved, {is_order} as is_order
     from delivery d join event e on e.id = d.event_id
     where d.state in ('held', 'dead', 'retrying') and d.fingerprint is not null
     union all
@@ -126,7 +136,7 @@ with stuck as (
         (array_agg(fault_code order by updated_at desc, id desc))[1] as code,
         (array_agg(fault_message order by updated_at desc, id desc))[1] as says,
         count(*) filter (where state = 'held') as held, count(*) filter (where state = 'dead') as dead,
-        count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'discarded') as closed,
+        count(*) filter (where state = 'retrying') as retrying, count(*) filter (where state = 'discarded') as resolved,
         count(distinct subject) as orders, count(*) filter (where assignee is null) as unassigned,
         coalesce(array_agg(distinct assignee) filter (where assignee is not null), '{}') as assignees,
         count(*) filter (where snoozed_until > $2) as snoozed, min(snoozed_until) filter (where snoozed_until > $2) as snoozed_until

@@ -26,6 +26,15 @@ update migration m set digest = s.digest, floor = s.floor
 from unnest($1::text[], $2::text[], $3::integer[]) as s (name, digest, floor)
 where m.name = s.name and m.digest is null
 
+-- has_audit --
+-- There is a trail from the second step on.
+select to_regclass('public.audit') is not null
+
+-- tell --
+-- Who changed the schema, and by which steps.
+insert into public.audit (at, actor, action, subject, detail)
+values (clock_timestamp(), $1, 'schema.migrated', 'schema', $2::jsonb)
+
 -- look_anew --
 -- A transaction sees the sessions there were at its first look, unless told to look anew.
 select pg_stat_clear_snapshot()

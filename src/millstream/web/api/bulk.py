@@ -1,23 +1,25 @@
 """`/api/bulk`: one action on everything a filter means."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from millstream.domain.access import Right
+from millstream.domain.access import Identity, Right
+from millstream.domain.credit import right_to_release
 from millstream.domain.states import DeliveryState
 from millstream.ports.bulk import Action, Became, Bulk, BulkDesk, Estimate, Order
 from millstream.ports.desk import Filter, Resolution
-from millstream.web.api.mending import CREDIT
-from millstream.web.api.rights import Mender, Viewer, refuse_without
+from millstream.web.api.rights import Releaser, Viewer, refuse_without
 from millstream.web.api.shapes import ID_MAX, PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, document, refusals
 from millstream.web.api.wishes import Reason, Word
 from millstream.web.problems import FieldError, Problem
 
 IDS_MAX = 1000
+RELEASING: Final = frozenset({Right.REPLAY, Right.RELEASE_CREDIT})
+STOPPING: Final = frozenset({"pause", "cancel"})
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,11 +80,10 @@ def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
         return found
 
     @router.post("", summary="Estimate a bulk action, or make one ready", **shapes.takes(BulkWish, BulkAnswer))
-    async def prepare(identity: Mender, wish: Annotated[BulkWish, document(BulkWish)]) -> Response:
-        wanted = _filter(wish.filter)
-        estimate = await bulk.estimate(wish.action, wanted)
-        if wish.action == "release" and any((share.code or "").startswith(CREDIT) for share in estimate.shares):
-            refuse_without(identity, Right.RELEASE_CREDIT)
+    async def prepare(identity: Releaser, wish: Annotated[BulkWish, document(BulkWish)]) -> Response:
+        asked = _filter(wish.filter)
+        estimate = await bulk.estimate(wish.action, asked)
+        wanted = _permitted(identity, wish, asked, estimate)
         if wish.dry_run:
             return answer(BulkAnswer(estimate=estimate, bulk=None))
         async with refusals():
@@ -104,11 +105,41 @@ def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
         return answer(Outcome(items=tuple(await bulk.outcome(await known(bulk_id)))))
 
     @router.post("/{bulk_id}/{order}", summary="Start, pause, resume or cancel it", **shapes.answers(Bulk, 404, 409))
-    async def steer(bulk_id: UUID, order: Order, identity: Mender) -> Response:
+    async def steer(bulk_id: UUID, order: Order, identity: Releaser) -> Response:
+        _refuse_to_steer(identity, await known(bulk_id), order)
         async with refusals():
             return answer(await bulk.order(bulk_id, order, actor=identity.name))
 
     return router
+
+
+def _permitted(identity: Identity, wish: BulkWish, wanted: Filter, estimate: Estimate) -> Filter:
+    """The filter, if this person may do that; of a release narrowed to the one code that they may release from.
+
+    What is held for another reason by the time the action runs is not theirs to let go.
+    """
+    if wish.action != "release":
+        refuse_without(identity, Right.REPLAY)
+        return wanted
+    codes = sorted({str(share.code) for share in estimate.shares if not share.refused})
+    for code in codes if wanted.code is None else (*codes, wanted.code):
+        refuse_without(identity, right_to_release(code))
+    if wish.dry_run or wanted.code is not None or identity.rights >= RELEASING:
+        return wanted
+    if len(codes) != 1:
+        errors = [FieldError(field="filter.code", message="name one")]
+        named = f"These are held for {', '.join(codes)}" if codes else "Nothing of this may be released"
+        raise Problem("request.invalid", f"{named}; a release needs the code it is about.", errors=errors)
+    return msgspec.structs.replace(wanted, code=codes[0])
+
+
+def _refuse_to_steer(identity: Identity, bulk: Bulk, order: Order) -> None:
+    """Who may do what it does may start it; who may mend at all may stop it."""
+    if bulk.action != "release" or (order in STOPPING and Right.REPLAY in identity.rights):
+        refuse_without(identity, Right.REPLAY)
+        return
+    for right in RELEASING if bulk.wanted.code is None else (right_to_release(bulk.wanted.code),):
+        refuse_without(identity, right)
 
 
 def _filter(wanted: Wanted) -> Filter:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from millstream.domain.access import Right
+from millstream.domain.credit import is_credit
 from millstream.domain.faults import Explanation, explain
 from millstream.domain.states import LEGAL_MOVES, DeliveryState
 from millstream.flows.order_to_erp import WAIVABLE
@@ -145,7 +146,7 @@ def possible(row: DeliveryRow) -> tuple[Verb, ...]:
     verbs: list[Verb] = []
     if DeliveryState.RETRYING in moves and row.state != DeliveryState.RUNNING:
         verbs += ["retry", "amend"]
-    if row.state == DeliveryState.HELD and row.code in WAIVABLE:
+    if row.state == DeliveryState.HELD and (row.code in WAIVABLE or is_credit(row.code)):
         verbs.append("release")
     if DeliveryState.DISCARDED in moves:
         verbs += ["resolve", "discard"]

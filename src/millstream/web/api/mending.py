@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Path
 from starlette.responses import Response
 
 from millstream.domain.access import Identity, Right
+from millstream.domain.credit import right_to_release
 from millstream.flows.amendment import refuse_unreadable
 from millstream.flows.order_story import Interpret
 from millstream.ports.desk import DeliveryRow, DeliveryStory, Desk, Filter
@@ -29,7 +30,6 @@ from millstream.web.api.wishes import (
     Word,
 )
 
-CREDIT: Final = "credit."  # the codes that only who may release credit lets go
 FAILING: Final = ("held", "dead", "retrying")
 
 IfMatch = Annotated[str | None, Header(max_length=200)]
@@ -64,7 +64,7 @@ def _decide(router: APIRouter, shapes: Shapes, mending: Mending) -> None:
     verbs: tuple[tuple[str, str, type[Document], Act], ...] = (
         ("discard", "Decide that it shall not happen", Deciding, lambda it, _: mending.discard(it)),
         ("resolve", "Close it, and say why", Resolving, lambda it, wish: mending.resolve(it, wish.category)),
-        ("reopen", "Put a closed one into review again", Deciding, lambda it, _: mending.reopen(it)),
+        ("reopen", "Put a resolved one into review again", Deciding, lambda it, _: mending.reopen(it)),
         ("assign", "Say who looks after it", Assigning, lambda it, wish: mending.assign(it, wish.assignee)),
         ("snooze", "Put it out of sight until later", Snoozing, lambda it, wish: mending.snooze(it, wish.until)),
         ("tag", "Put words on it", Tagging, lambda it, wish: mending.tag(it, wish.tags)),
@@ -111,7 +111,9 @@ def _decide_having_looked(
         return await _row(mending.retry(decision, as_it_came=as_it_came))
 
     @router.post(
-        "/deliveries/{delivery_id}/release", summary="Waive the rule that holds it", **_taking(shapes, Deciding)
+        "/deliveries/{delivery_id}/release",
+        summary="Waive the rule that holds it, or agree to its credit",
+        **_taking(shapes, Deciding),
     )
     async def release(
         delivery_id: DeliveryId,
@@ -120,7 +122,7 @@ def _decide_having_looked(
         if_match: IfMatch = None,
     ) -> Response:
         row = (await seen(delivery_id)).row
-        refuse_without(identity, Right.RELEASE_CREDIT if (row.code or "").startswith(CREDIT) else Right.REPLAY)
+        refuse_without(identity, right_to_release(row.code))
         # What was looked at decides which right is needed, so that is what the decision is about.
         return await _row(mending.release(decision_of(delivery_id, identity, if_match or f'"{row.version}"', wish)))
 

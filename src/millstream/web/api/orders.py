@@ -1,6 +1,6 @@
 """`/api/orders`: any number finds the order and its whole story."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from millstream.domain.access import Identity, Right
 from millstream.domain.order import SalesOrder
 from millstream.flows.hub import Policy
-from millstream.flows.order_lines import LineStanding, lines_of
+from millstream.flows.order_lines import LineStanding, is_partly_shipped, lines_of
 from millstream.flows.order_story import (
     Buyer,
     MoneyStanding,
@@ -25,8 +25,8 @@ from millstream.flows.order_story import (
     told_of,
 )
 from millstream.flows.order_timeline import Gap, Moment, gaps_of, moments_of
-from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, OrderStory, OrderSummary, PromiseRow
-from millstream.ports.lookup import HitPlace, NewestPlace, OrderHit, OrderLookup
+from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, OrderStory, OrderSummary, PromiseRow, RelatedOrder
+from millstream.ports.lookup import NOT_IN_ERP, HitPlace, NewestPlace, OrderHit, OrderLookup, OrderState, WayPlace
 from millstream.ports.records import BookedOrder, Records
 from millstream.ports.world import Clock
 from millstream.web.api.rights import Viewer
@@ -40,7 +40,7 @@ from millstream.web.api.shapes import (
     place_text,
     read_place,
 )
-from millstream.web.problems import Problem
+from millstream.web.problems import FieldError, Problem
 
 NUMBER_MAX = 200
 
@@ -52,7 +52,10 @@ class OrderInList(OrderHit, frozen=True, kw_only=True):
 
 
 class OrderList(msgspec.Struct, frozen=True, kw_only=True):
-    """One page. `next` is where the next one begins; null: that was the last."""
+    """One page. `next` is where the next one begins; null: that was the last.
+
+    With `state` a page may hold fewer than `limit`, even none, and still have a `next`: it looks at so many orders.
+    """
 
     items: tuple[OrderInList, ...]
     next: str | None
@@ -72,9 +75,16 @@ class OrderDelivery(DeliveryRow, frozen=True, kw_only=True):
 
 
 class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything about one order. `order` is the order itself, only with the right `view_payload`."""
+    """Everything about one order. `order` is the order itself, only with the right `view_payload`.
+
+    `partly_shipped`: something has left, and something is still to leave. `replaces` is the order that an edit in the
+    store made this one from, `replaced_by` what it was made into.
+    """
 
     state: str
+    partly_shipped: bool
+    replaces: RelatedOrder | None
+    replaced_by: tuple[RelatedOrder, ...]
     summary: OrderSummary
     buyer: Buyer | None
     aliases: tuple[OrderNumber, ...]
@@ -102,19 +112,15 @@ def order_routes(
     """Search and story."""
     router = APIRouter(prefix="/api/orders", tags=["orders"])
 
-    @router.get("", summary="Orders by any number they carry, or the newest", **shapes.answers(OrderList))
+    @router.get("", summary="Orders by any number they carry, by state, or the newest", **shapes.answers(OrderList))
     async def list_orders(
         identity: Viewer,
         q: Annotated[str, Query(max_length=NUMBER_MAX, pattern=PLAIN)] = "",
+        state: OrderState | None = None,
         limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
         after: Annotated[str | None, Query(max_length=1000)] = None,
     ) -> Response:
-        number = q.strip()
-        place: HitPlace | NewestPlace | None
-        if number:
-            hits, place = await lookup.search(number, limit=limit, after=read_place(after, HitPlace))
-        else:
-            hits, place = await lookup.newest(limit=limit, after=read_place(after, NewestPlace))
+        hits, place = await _found(lookup, q.strip(), state, limit=limit, after=after)
         now = clock.now()
         return answer(OrderList(items=tuple(_listed(hit, identity, now) for hit in hits), next=place_text(place)))
 
@@ -128,6 +134,21 @@ def order_routes(
         return answer(_page(story, booked, order, policy, identity, clock.now()))
 
     return router
+
+
+async def _found(
+    lookup: OrderLookup, number: str, state: OrderState | None, *, limit: int, after: str | None
+) -> tuple[Sequence[OrderHit], HitPlace | NewestPlace | WayPlace | None]:
+    if number and state is not None:
+        errors = [FieldError(field="query.state", message="not together with q")]
+        raise Problem("request.invalid", "Ask for a number or for a state.", errors=errors)
+    if number:
+        return await lookup.search(number, limit=limit, after=read_place(after, HitPlace))
+    if state is None:
+        return await lookup.newest(limit=limit, after=read_place(after, NewestPlace))
+    if state in NOT_IN_ERP:
+        return await lookup.on_the_way(state, limit=limit, after=read_place(after, WayPlace))
+    return await lookup.in_state(state, limit=limit, after=read_place(after, NewestPlace))
 
 
 def _listed(hit: OrderHit, identity: Identity, now: datetime) -> OrderInList:
@@ -148,6 +169,9 @@ def _page(
     sees_payload = Right.VIEW_PAYLOAD in identity.rights
     return OrderPage(
         state=state_of(story),
+        partly_shipped=is_partly_shipped(story, booked),
+        replaces=story.replaces,
+        replaced_by=story.replaced_by,
         summary=story.summary,
         buyer=_buyer(order, booked, masked=not sees_payload),
         aliases=tuple(

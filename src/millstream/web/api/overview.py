@@ -112,8 +112,8 @@ def _failures(router: APIRouter, shapes: Shapes, overview: Overview, shared: Sha
         return answer(await shared.ask(("views", identity.name), find, watching=watching))
 
     @router.get("/failures/{fingerprint}", summary="One cause", **shapes.answers(CauseShown, 404))
-    async def failure(fingerprint: Fingerprint, identity: Viewer, *, closed: bool = False) -> Response:
-        view: FailureView = "resolved" if closed else "all"
+    async def failure(fingerprint: Fingerprint, identity: Viewer, *, resolved: bool = False) -> Response:
+        view: FailureView = "resolved" if resolved else "all"
         found = await overview.causes(limit=1, view=view, viewer=identity.name, fingerprint=fingerprint)
         if not found:
             raise Problem("cause.unknown", "Nothing fails or failed of late for this cause. See `GET /api/failures`.")

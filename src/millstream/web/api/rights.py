@@ -9,6 +9,7 @@ from millstream.web.problems import Problem
 Viewer = Annotated[Identity, require(Right.VIEW)]
 PayloadViewer = Annotated[Identity, require(Right.VIEW_PAYLOAD)]
 Mender = Annotated[Identity, require(Right.REPLAY)]
+Releaser = Annotated[Identity, require(Right.REPLAY, Right.RELEASE_CREDIT)]
 Amender = Annotated[Identity, require(Right.AMEND_PAYLOAD)]
 Keeper = Annotated[Identity, require(Right.MANAGE_CONNECTIONS)]
 Watcher = Annotated[Identity, require(Right.MANAGE_ALERTS)]

@@ -39,6 +39,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     nonce: str
     verifier: str
+    next: str = "/"  # where the person was going
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +93,10 @@ class OpenIdProvider:
         secret = self._settings.client_secret
         return secret.get_secret_value() if secret is not None else None
 
-    async def begin(self, redirect_uri: str) -> tuple[str, Ask]:
+    async def begin(self, redirect_uri: str, *, to: str = "/") -> tuple[str, Ask]:
         """Where to send the browser, and what it must keep meanwhile. Raises OpenIdError."""
         metadata = await self._discover()
-        ask = Ask(state=generate_token(43), nonce=generate_token(43), verifier=generate_token(64))
+        ask = Ask(state=generate_token(43), nonce=generate_token(43), verifier=generate_token(64), next=to)
         uri = prepare_grant_uri(
             metadata.authorization_endpoint,
             client_id=self._client_id,

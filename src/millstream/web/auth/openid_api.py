@@ -1,10 +1,12 @@
 """Sign in by an OpenID provider: to it, and back."""
 
 import base64
-from typing import Final
+import re
+from typing import Annotated, Final
+from urllib.parse import urlencode
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -21,6 +23,13 @@ ASK_LIFETIME_S: Final = 600  # time enough for a second factor
 ASK_LENGTH_MAX: Final = 1000
 CALLBACK: Final = "/api/session/openid/callback"
 HOME: Final = "/"
+SIGN_IN: Final = "/console/sign-in"
+TROUBLE_COOKIE: Final = "millstream-openid-trouble"
+"""Why nobody was signed in, as base64, for the sign-in page that the person is led back to."""
+TROUBLE_LIFETIME_S: Final = 60
+_OURS = re.compile(r"/console/(?![/\\])[!-~]{0,500}", re.ASCII)  # "//elsewhere" and "/\elsewhere" are other sites
+
+NextPage = Annotated[str, Query(max_length=600)]
 
 
 def openid_routes(
@@ -29,17 +38,27 @@ def openid_routes(
     """`/api/session/openid`. What must be remembered stays in the browser that asked, so any process can go on."""
     router = APIRouter(prefix="/api/session/openid", tags=["access"])
 
-    def refuse(error: OpenIdError) -> Problem:
+    def refuse(request: Request, error: OpenIdError, to: str) -> Response:
+        """A person is led back to the sign-in page, which says why; a program gets the problem."""
         tap.note("access.openid_refused", message=str(error))
-        return Problem("access.openid_refused", str(error))
+        if "text/html" not in request.headers.get("accept", ""):
+            raise Problem("access.openid_refused", str(error)) from error
+        response = RedirectResponse(f"{SIGN_IN}?{urlencode({'next': to})}", status_code=303)
+        text = base64.urlsafe_b64encode(str(error).encode()).decode()
+        response.set_cookie(
+            TROUBLE_COOKIE, text, max_age=TROUBLE_LIFETIME_S, path=SIGN_IN, httponly=True, samesite="lax",
+            secure=origin.is_secure(request.scope),
+        )  # fmt: skip
+        return response
 
     @router.get("", summary="Sign in by the OpenID provider", **without_body(303, "To the provider"))
-    async def begin(request: Request) -> Response:
+    async def begin(request: Request, next: NextPage = HOME) -> Response:  # noqa: A002 - as the sign-in page names it
         origin.require_safe_line(request)
+        to = next if _OURS.fullmatch(next) else HOME
         try:
-            url, ask = await provider.begin(origin.of(request) + CALLBACK)
+            url, ask = await provider.begin(origin.of(request) + CALLBACK, to=to)
         except OpenIdError as error:
-            raise refuse(error) from error
+            return refuse(request, error, to)
         response = RedirectResponse(url, status_code=303)
         origin.set_cookie(request, response, ASK_COOKIE, _packed(ask), max_age=ASK_LIFETIME_S)
         return response
@@ -47,13 +66,15 @@ def openid_routes(
     @router.get("/callback", summary="Where the OpenID provider sends people back to", **without_body(303, "Signed in"))
     async def finish(request: Request) -> Response:
         origin.require_safe_line(request)
+        to = HOME
         try:
             ask = _unpacked(origin.cookie(request, ASK_COOKIE))
+            to = ask.next if _OURS.fullmatch(ask.next) else HOME
             person = await provider.finish(request.url.query, ask, origin.of(request) + CALLBACK)
             session = await _begin(sessions, person)
         except OpenIdError as error:
-            raise refuse(error) from error
-        response = RedirectResponse(HOME, status_code=303)
+            return refuse(request, error, to)
+        response = RedirectResponse(to, status_code=303)
         await cookies.begin(request, response, session)
         origin.set_cookie(request, response, ASK_COOKIE, "", max_age=0)
         return response

@@ -1,12 +1,13 @@
 """Questions asked before something is done to deliveries, one of them or all of one cause."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from nicegui import html, ui
 
-from millstream.web.console.parts import REASON_MAX, button, heading
+from millstream.web.console.parts import REASON_MAX, Cli, Given, button, command_of, heading, shell_words, why
 
 RESOLUTIONS: Final = {
     "fixed_in_source": "It was mended where it came from",
@@ -24,20 +25,54 @@ SNOOZES: Final = {
     "0": "Bring it back into sight now",
 }
 NAME_MAX: Final = 100
+HOW_LONG: Final = "How long"
 
 
-async def ask_text(title: str, text: str, *, label: str, do: str, value: str = "") -> str | None:
+def _deliveries(verb: str, which: Sequence[str], *words: str) -> str:
+    return shell_words("millstream", "deliveries", verb, *which, *words)
+
+
+def assign_command(which: Sequence[str], assignee: str | None) -> str:
+    """`which`: ids, or a filter, as the shell takes them."""
+    return _deliveries("assign", which, *(("--assignee", assignee) if assignee else ("--nobody",)))
+
+
+def tag_command(which: Sequence[str], *, add: Iterable[str], remove: Iterable[str]) -> str | None:
+    """None where it changes nothing."""
+    words = [*(f"--add={word}" for word in add), *(f"--remove={word}" for word in remove)]
+    return _deliveries("tag", which, *words) if words else None
+
+
+def snooze_command(which: Sequence[str], given: Given) -> str:
+    """For what stands in the form of `ask_snooze`."""
+    hours = str(given[HOW_LONG])
+    return _deliveries("snooze", which, *(("--wake",) if hours == "0" else ("--hours", hours)), *why(given))
+
+
+def words_in(text: str) -> list[str]:
+    """Words with commas between."""
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def marks_in(text: str) -> tuple[list[str], list[str]]:
+    """Words to put on, and those to take off: they have a minus before them."""
+    words = words_in(text)
+    off = [word.lstrip("−-").strip() for word in words if word[0] in "−-"]
+    return [word for word in words if word[0] not in "−-"], [word for word in off if word]
+
+
+async def ask_text(title: str, text: str, *, label: str, do: str, cli: Cli, value: str = "") -> str | None:
     """Asks for a word or a line, which may be left empty. None if the person went back."""
-    answer: str | None = await _asked(title, text, do, lambda: _input(label, value))
+    answer: str | None = await _asked(title, text, do, lambda: _input(label, value), cli)
     return answer
 
 
-async def ask_snooze(title: str) -> tuple[str | None, str] | None:
+async def ask_snooze(title: str, which: Sequence[str]) -> tuple[str | None, str] | None:
     """Asks until when it shall be out of sight (None: in sight again) and why."""
     text = "Out of sight until then. When it is tried again does not change."
 
     def draw() -> Callable[[], tuple[str, str] | None]:
-        hours = ui.select(dict(SNOOZES), value="4", label="How long").classes("ms-wide")
+        hours = ui.select(dict(SNOOZES), value="4", label=HOW_LONG).classes("ms-wide")
         reason = _reason()
 
         def read() -> tuple[str, str] | None:
@@ -49,7 +84,7 @@ async def ask_snooze(title: str) -> tuple[str | None, str] | None:
 
         return read
 
-    answer = await _asked(title, text, "Snooze", draw)
+    answer = await _asked(title, text, "Snooze", draw, partial(snooze_command, which))
     if answer is None:
         return None
     hours, words = answer
@@ -75,8 +110,8 @@ def _say_why(field: ui.textarea) -> None:
     field.update()
 
 
-async def _asked(title: str, text: str, do: str, draw: Callable[[], Callable[[], Any]]) -> Any:
-    with ui.dialog() as dialog, html.div(role="document").classes("ms-dialog"):
+async def _asked(title: str, text: str, do: str, draw: Callable[[], Callable[[], Any]], cli: Cli) -> Any:
+    with ui.dialog() as dialog, html.div(role="document").classes("ms-dialog") as form:
         dialog.props.update({"aria-label": title})
         heading(title)
         html.p(text)
@@ -90,6 +125,7 @@ async def _asked(title: str, text: str, do: str, draw: Callable[[], Callable[[],
         with html.div().classes("ms-actions"):
             button(do, decide, main=True)
             button("Back", lambda: dialog.submit(None))
+            command_of(form, cli)
     try:
         found = await dialog
     finally:

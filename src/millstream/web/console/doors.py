@@ -1,13 +1,17 @@
 """The pages by which one becomes somebody: plain documents that need no live line, and one small script."""
 
+import base64
 from collections.abc import Awaitable, Callable
+from html import escape
 from importlib.resources import files
 from typing import Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from millstream.web.auth.openid_api import SIGN_IN, TROUBLE_COOKIE
 from millstream.web.console.visit import CONSOLE
 
 _STATIC: Final = files("millstream.web.console") / "static"
@@ -17,6 +21,7 @@ DOOR_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
+_PROVIDER: Final = b"/api/session/openid"
 KEPT_S: Final = 300  # a new version is noticed this soon
 
 
@@ -30,9 +35,12 @@ def console_doors(*, openid: bool) -> APIRouter:
         return RedirectResponse(f"{CONSOLE}/", status_code=307)
 
     @router.get(f"{CONSOLE}/sign-in")
-    async def sign_in() -> Response:
+    async def sign_in(request: Request) -> Response:
         body = _read("sign_in.html")
-        return _page(body.replace(b"<p hidden>", b"<p>") if openid else body)
+        if openid:
+            there = _PROVIDER + b"?" + urlencode({"next": request.query_params.get("next", "/")}).encode()
+            body = body.replace(b"<p hidden>", b"<p>").replace(_PROVIDER, escape(there.decode()).encode())
+        return _with_trouble(request, body)
 
     @router.get(f"{CONSOLE}/set-up")
     async def set_up() -> Response:
@@ -45,6 +53,20 @@ def console_doors(*, openid: bool) -> APIRouter:
 
 def _read(name: str) -> bytes:
     return (_STATIC / name).read_bytes()
+
+
+def _with_trouble(request: Request, body: bytes) -> Response:
+    """Says, once, why the provider signed nobody in."""
+    kept = request.cookies.get(TROUBLE_COOKIE)
+    if kept is None:
+        return _page(body)
+    try:
+        told = base64.urlsafe_b64decode(kept).decode()
+    except ValueError:
+        told = "The provider signed nobody in. Begin again."
+    response = _page(body.replace(b" hidden></p>", b">" + escape(told).encode() + b"</p>", 1))
+    response.delete_cookie(TROUBLE_COOKIE, path=SIGN_IN)
+    return response
 
 
 def _page(body: bytes) -> Response:

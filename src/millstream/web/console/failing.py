@@ -38,6 +38,7 @@ _EVENTS: Final = {
     "order.cancelled": "Order cancelled in the store",
     "order.address_changed": "New address",
     "order.confirmed": "Order confirmed",
+    "order.incomplete_in_crm": "Order incomplete in the CRM",
     "order.cancellation_confirmed": "Cancellation confirmed",
     "order.promise_changed": "New date",
     "order.shipment_reported": "Shipment reported",
@@ -48,6 +49,8 @@ _EVENTS: Final = {
     "order.promise_reported": "Date reported",
     "order.rescheduled": "Rescheduled by the ERP",
     "order.cancelled_by_erp": "Cancelled by the ERP",
+    "order.hold_wanted": "Put on hold",
+    "order.unhold_wanted": "Take off hold",
 }
 
 
@@ -83,7 +86,7 @@ def class_chip(fault_class: str | None) -> None:
 
 def counts(cause: Mapping[str, Any]) -> str:
     """How many deliveries, by what becomes of them."""
-    parts = (("held", "to decide"), ("dead", "given up"), ("retrying", "tried again"), ("closed", "resolved"))
+    parts = (("held", "to decide"), ("dead", "given up"), ("retrying", "tried again"), ("resolved", "resolved"))
     return " · ".join(f"{cause[name]} {says}" for name, says in parts if cause[name])
 
 

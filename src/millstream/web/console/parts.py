@@ -9,12 +9,17 @@ from typing import Any, Final
 
 import msgspec
 from nicegui import html, ui
+from nicegui.elements.mixins.value_element import ValueElement
 
 from millstream.web.console.api import Refused
 from millstream.web.console.visit import CONSOLE
 
 NOT_KNOWN: Final = "not known"
 REASON_MAX: Final = 1000
+Given = Mapping[str, Any]
+"""What stands in the fields of a form: label -> value."""
+Cli = str | Callable[[Given], str | None]
+"""The command for a form, or how it is made from what stands in it; None while there is none."""
 _TONES: Final = {
     "good": "check_circle",
     "warn": "schedule",
@@ -232,6 +237,37 @@ def shell_words(*words: str) -> str:
     return shlex.join(words)
 
 
+def operand(word: str) -> tuple[str, ...]:
+    """The last of a command's words, which somebody chose: it may begin like an option."""
+    return ("--", word) if word.startswith("-") else (word,)
+
+
+def why(given: Given) -> tuple[str, ...]:
+    """The reason as it was typed, or the place for one."""
+    typed = next((value for label, value in given.items() if label.startswith("Reason")), None)
+    return ("--reason", (typed or "").strip() or "REASON")
+
+
+def command_of(form: ui.element, cli: Cli) -> None:
+    """The command for what a form says, while it is filled in; hidden where there is nothing to do."""
+    fields = {
+        str(field.props["label"]): field
+        for field in form.descendants()
+        if isinstance(field, ValueElement) and "label" in field.props
+    }
+    made = command("")
+
+    def tell() -> None:
+        text = cli if isinstance(cli, str) else cli({label: field.value for label, field in fields.items()})
+        made.set_visibility(bool(text))
+        made.props.update({"data-text": text or "", "title": text or ""})
+        made.update()
+
+    for field in fields.values():
+        field.on_value_change(tell)
+    tell()
+
+
 def note(text: str, *, good: bool = True) -> None:
     """Says briefly what came of an action; screen readers read it out."""
     ui.notify(text, type="positive" if good else "negative", position="bottom", timeout=6000 if good else 12_000)
@@ -249,10 +285,6 @@ async def attempt(act: Awaitable[Any], *, done: str | None = None) -> Any:
     return answer if answer is not None else {}
 
 
-def _choice(choices: Mapping[str, str]) -> ui.select:
-    return ui.select(dict(choices), value=next(iter(choices)), label="Why").classes("ms-wide")
-
-
 async def ask_reason(
     title: str,
     text: str,
@@ -260,10 +292,10 @@ async def ask_reason(
     do: str,
     needed: bool = True,
     choices: Mapping[str, str] | None = None,
-    cli: str | None = None,
+    cli: Cli | None = None,
 ) -> tuple[str, str | None] | None:
     """Asks why. Answers the reason and the choice made (None without `choices`); None if the person went back."""
-    with ui.dialog() as dialog, html.div(role="document").classes("ms-dialog"):
+    with ui.dialog() as dialog, html.div(role="document").classes("ms-dialog") as form:
         dialog.props.update({"aria-label": title})
         heading(title)
         html.p(text)
@@ -290,7 +322,7 @@ async def ask_reason(
             button(do, decide, main=True)
             button("Back", lambda: dialog.submit(None))
             if cli:
-                command(cli)
+                command_of(form, cli)
     try:
         answer = await dialog
     finally:

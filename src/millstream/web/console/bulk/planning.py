@@ -1,6 +1,6 @@
 """What a bulk action would come to, before anything is done."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from millstream.web.console.bulk.wish import Wish
 from millstream.web.console.caring import RESOLUTIONS
 from millstream.web.console.failing import draw_money, event_words, state_chip
 from millstream.web.console.parts import (
+    Given,
     ask_reason,
     attempt,
     button,
@@ -25,12 +26,14 @@ from millstream.web.console.parts import (
     link,
     moment,
     table,
+    why,
 )
 from millstream.web.console.visit import Visit, link_to
 
 _TELLS: Final = {
     "retry": "They are tried now, with today's data, a batch at a time.",
-    "release": "The rule that holds each does not apply to it any more, and it is tried now.",
+    "release": "The rule that holds each does not apply to it any more, and it is tried now. "
+    "Where credit holds it, credit is agreed, and the ERP still decides.",
     "resolve": "They do not happen any more, and what waits behind them goes on. They can be opened again.",
     "discard": "They do not happen any more, and what waits behind them goes on.",
 }
@@ -38,18 +41,19 @@ _FORECAST: Final = "forecast"  # what a dry run gives as its reason: nobody ever
 
 
 class Plan:
-    """The estimate for one wish; choosing another action estimates anew."""
+    """The estimate for one wish; choosing another action, of those the person may do, estimates anew."""
 
-    def __init__(self, visit: Visit, wish: Wish, action: str) -> None:
+    def __init__(self, visit: Visit, wish: Wish, action: str, doing: Sequence[str]) -> None:
         self._visit = visit
         self._wish = wish
         self._action = action
+        self._doing = {each: DOING[each] for each in doing}
         self._place: html.div | None = None
 
     async def draw(self) -> None:
         """The choice of action, then what it would come to."""
         with card(f"Which: {self._wish.says()}"):
-            choice = ui.select(dict(DOING), value=self._action, label="What shall be done").classes("ms-choose")
+            choice = ui.select(self._doing, value=self._action, label="What shall be done").classes("ms-choose")
             choice.on_value_change(self._choose)
         self._place = html.div().classes("ms-live ms-after")
         await self._estimate()
@@ -104,14 +108,19 @@ class Plan:
             if estimate["deliveries"]:
                 button(f"{DOING[self._action]} {estimate['deliveries']}…", partial(self._start, estimate), main=True)
             command(self._wish.command("bulk", "estimate", self._action), says="Copy as command: estimate")
-            command(self._wish.command("bulk", "start", self._action), says="Copy as command: start")
+            command(self._start_command({}), says="Copy as command: start")
+
+    def _start_command(self, given: Given) -> str:
+        category = given.get("Why", "other" if self._action == "resolve" else None)
+        also = (*(("--category", str(category)) if category else ()), *why(given))
+        return self._wish.command("bulk", "start", self._action, also=also)
 
     async def _start(self, estimate: Mapping[str, Any]) -> None:
         count = estimate["deliveries"]
         choices = RESOLUTIONS if self._action == "resolve" else None
         title = f"{DOING[self._action]} {count} deliveries"
         text = f"{_TELLS[self._action]} You can pause and cancel it; what is done stays done."
-        answer = await ask_reason(title, text, do="Start", choices=choices)
+        answer = await ask_reason(title, text, do="Start", choices=choices, cli=self._start_command)
         if answer is None:
             return
         made = await attempt(self._ask(answer[0], dry_run=False, category=answer[1]))

@@ -7,6 +7,7 @@ from typing import Any, Final
 from nicegui import html
 
 from millstream.domain.access import Right
+from millstream.domain.credit import is_credit
 from millstream.web.console.api import Refused
 from millstream.web.console.bulk.wish import filter_words
 from millstream.web.console.caring import RESOLUTIONS
@@ -78,7 +79,7 @@ class Progress:
                 chip(says, tone)
                 html.span(_so_far(bulk))
             _bar(bulk)
-            if self._visit.may(Right.REPLAY):
+            if may_do(self._visit, bulk["action"], bulk["wanted"].get("code")):
                 self._orders(bulk)
         with card("Report" if bulk["state"] in {"done", "cancelled"} else "About it"):
             facts(_report(bulk))
@@ -99,6 +100,13 @@ class Progress:
         await attempt(self._visit.api.post(f"{self._path}/{order}"))
         if self.part is not None:
             await self.part.again()
+
+
+def may_do(visit: Visit, action: str, code: str | None = None) -> bool:
+    """Whether this person may do it to many: a release from what credit holds is for people of credit."""
+    if action == "release" and (code is None or is_credit(code)) and visit.may(Right.RELEASE_CREDIT):
+        return True
+    return visit.may(Right.REPLAY)
 
 
 def _became(one: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Which deliveries a bulk action is about: as the page's address says it, as the API takes it, as people read it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -53,12 +53,12 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
         """In words."""
         return filter_words(self.body())
 
-    def command(self, *verbs: str) -> str:
-        """The same for the shell."""
+    def command(self, *verbs: str, also: Sequence[str] = ()) -> str:
+        """The same for the shell, with what the command takes beside the filter."""
         options = {api: f"--{word}" for word, api in _SPELLED.items()}
-        given = [part for api, value in self.words.items() for part in (options[api], value)]
-        states = [part for state in self.states for part in ("--state", state)]
-        return shell_words("millstream", *verbs, *map(str, self.ids), *states, *given)
+        given = [f"{options[api]}={value}" for api, value in self.words.items()]
+        states = [f"--state={state}" for state in self.body().get("states", ())]
+        return shell_words("millstream", *verbs, *map(str, self.ids), *states, *given, *also)
 
 
 def wish_of(visit: Visit) -> Wish:

@@ -5,9 +5,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+import msgspec
 from nicegui import html, ui
 
 from millstream.domain.access import Right
+from millstream.domain.credit import is_credit
 from millstream.web.console.comparing import compare
 from millstream.web.console.parts import code_block, empty, heading, known, moment, span, table
 from millstream.web.console.visit import Visit
@@ -33,6 +35,7 @@ _ACTIONS: Final = {
     "held": "held for a decision",
     "dead": "given up",
 }
+_CREDIT_AGREED: Final = "credit agreed"
 _KNOWN_DETAIL: Final = frozenset({"delivery", "amended"})
 
 
@@ -202,10 +205,20 @@ def _said(failed: Mapping[str, Any] | None, *, answers: bool) -> None:
     if text is None:
         html.p("No answer came.")
     else:
-        code_block(text, label=f"{what}, word by word")
+        code_block(_laid_out(text), label=f"{what}, word by word")
     html.p("Without headers and credentials, cut to size. Of calls that went well only their line is kept.").classes(
         "ms-hint"
     )
+
+
+def _laid_out(text: str) -> str:
+    """With a JSON body over several lines; what is no JSON, or was cut, as it is."""
+    head, gap, body = text.partition("\n\n")
+    try:
+        laid_out: str = msgspec.json.format(body, indent=2)
+    except msgspec.DecodeError:
+        return text
+    return head + gap + laid_out
 
 
 def _status(call: Mapping[str, Any]) -> None:
@@ -225,7 +238,7 @@ async def history_panel(visit: Visit, path: str) -> None:
             (
                 partial(moment, row["at"]),
                 row["actor"],
-                _ACTIONS.get(row["action"].removeprefix("delivery."), row["action"]),
+                _did(row),
                 partial(_detail, row["detail"]),
             )
             for row in found["items"]
@@ -233,6 +246,13 @@ async def history_panel(visit: Visit, path: str) -> None:
     )
     if found["more"]:
         html.p("There is more of it in the audit trail.").classes("ms-hint")
+
+
+def _did(row: Mapping[str, Any]) -> str:
+    verb = row["action"].removeprefix("delivery.")
+    if verb == "release" and is_credit(row["detail"].get("code")):
+        return _CREDIT_AGREED
+    return _ACTIONS.get(verb, str(row["action"]))
 
 
 def _detail(detail: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The workbench: source, rules and result side by side; tests, comparison and versions below."""
 
+from functools import partial
 from typing import Final
 
 from nicegui import html, ui
@@ -11,7 +12,18 @@ from millstream.web.console.mapping.rules import RuleRows
 from millstream.web.console.mapping.source import draw_choice, draw_source
 from millstream.web.console.mapping.trials import Comparison, Tests, words_of
 from millstream.web.console.mapping.versions import draw_versions
-from millstream.web.console.parts import ask_reason, attempt, button, chip, command, empty, moment, shell_words
+from millstream.web.console.parts import (
+    Given,
+    ask_reason,
+    attempt,
+    button,
+    chip,
+    command,
+    empty,
+    moment,
+    shell_words,
+    why,
+)
 
 WITHIN: Final = "Running processes have it within 3 s."
 
@@ -139,6 +151,12 @@ class Workbench:
                 button("Drop draft", self._drop)
             ui.space()
             command(shell_words("millstream", "mappings", "show", self._bench.name))
+            if self._bench.may_change:
+                file = f"{self._bench.name}.toml"
+                command(shell_words("millstream", "mappings", "draft", file), says="Copy as command: save draft")
+                command(
+                    shell_words("millstream", "mappings", "drop", self._bench.name), says="Copy as command: drop draft"
+                )
 
     def _show_state(self) -> None:
         self._state.clear()
@@ -172,8 +190,9 @@ class Workbench:
                 if diff is None:
                     return
                 text = f"{words_of(diff)} {text}"
-            cli = shell_words("millstream", "mappings", "publish", self._bench.name, "--reason", "why")
-            said = await ask_reason(f"Publish {self._bench.name}", text, do="Publish", cli=cli)
+            said = await ask_reason(
+                f"Publish {self._bench.name}", text, do="Publish", cli=partial(self._command, "publish")
+            )
             published = said and await attempt(self._bench.publish(said[0]), done=f"In force. {WITHIN}")
         if published:
             await self._take()
@@ -181,11 +200,14 @@ class Workbench:
     async def _roll_back(self, number: int) -> None:
         with self._asking:
             text = f"The rules of version {number} are in force again, as a new version. {WITHIN}"
-            cli = shell_words("millstream", "mappings", "rollback", self._bench.name, str(number), "--reason", "why")
+            cli = partial(self._command, "rollback", version=(str(number),))
             said = await ask_reason(f"Roll back to version {number}", text, do="Roll back", cli=cli)
             done = said and await attempt(self._bench.roll_back(number, said[0]), done=f"In force. {WITHIN}")
         if done:
             await self._take()
+
+    def _command(self, verb: str, given: Given, version: tuple[str, ...] = ()) -> str:
+        return shell_words("millstream", "mappings", verb, self._bench.name, *version, *why(given))
 
     async def _take(self) -> None:
         self._bench.take(await self._bench.mapping())

@@ -1,6 +1,5 @@
 """What one wants to know first: which order, whose, where it stands, when it ships, and what is amiss."""
 
-from decimal import Decimal
 from typing import Any
 
 from nicegui import html
@@ -12,17 +11,9 @@ from millstream.web.console.visit import link_to
 
 def head_of(page: dict[str, Any]) -> dict[str, Any]:
     """What of the story the head shows."""
-    parts = ("state", "summary", "buyer", "aliases", "promise", "money")
+    parts = ("state", "partly_shipped", "summary", "buyer", "aliases", "promise", "money", "replaces", "replaced_by")
     troubles = [one for one in page["deliveries"] if one["state"] in TROUBLES]
-    return {**{name: page[name] for name in parts}, "troubles": troubles, "in_part": _is_in_part(page)}
-
-
-def _is_in_part(page: dict[str, Any]) -> bool:
-    """Something has left, and something is still to leave."""
-    lines = [line for line in page["lines"] or () if not line["is_virtual"] and line["shipped"] is not None]
-    return any(Decimal(line["shipped"]) > 0 for line in lines) and any(
-        Decimal(line["ordered"]) > Decimal(line["shipped"]) + Decimal(line["cancelled"] or 0) for line in lines
-    )
+    return {**{name: page[name] for name in parts}, "troubles": troubles}
 
 
 def draw_head(found: dict[str, Any]) -> None:
@@ -32,7 +23,7 @@ def draw_head(found: dict[str, Any]) -> None:
     with html.section(**{"aria-label": "Summary"}).classes("ms-card ms-order-head"):
         with html.div().classes("ms-order-facts"):
             with html.div():
-                facts((("State", lambda: _draw_state(found)), *_steps(found["summary"])))
+                facts((("State", lambda: _draw_state(found)), *_steps(found["summary"]), *_edits(found)))
             with html.div():
                 facts(_who(found))
             with html.div():
@@ -43,8 +34,8 @@ def draw_head(found: dict[str, Any]) -> None:
 def _draw_state(found: dict[str, Any]) -> None:
     with html.div().classes("ms-row"):
         chip(found["state"])
-        if found["in_part"] and found["state"] != "cancelled":
-            chip("in part: more is to be shipped", "warn")
+        if found["partly_shipped"]:
+            chip("partly shipped: more is to leave", "warn")
 
 
 def _steps(summary: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -55,6 +46,17 @@ def _steps(summary: dict[str, Any]) -> list[tuple[str, Any]]:
     if taken is not None:
         told.append((taken.capitalize(), lambda: moment(summary[f"{taken}_at"])))
     return told
+
+
+def _edits(found: dict[str, Any]) -> list[tuple[str, Any]]:
+    """What an edit in the store made this order from, and what it made of it."""
+    told = [("Replaces", found["replaces"])] if found["replaces"] else []
+    told += [("Replaced by", later) for later in found["replaced_by"]]
+    return [(name, lambda other=other: _draw_other(other)) for name, other in told]
+
+
+def _draw_other(other: dict[str, Any]) -> None:
+    link(other["number"] or other["order_key"], link_to(f"/orders/{other['order_key']}"))
 
 
 def _who(found: dict[str, Any]) -> list[tuple[str, Any]]:

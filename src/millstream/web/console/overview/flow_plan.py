@@ -17,9 +17,11 @@ COLUMNS: Final = {"source": (0, 130), "event": (190, 200), "route": (465, 345), 
 SLOW_S: Final = 60.0
 SEQUENCE: Final = (
     events.ORDER_HINTED, events.ORDER_PLACED, events.ORDER_ADDRESS_CHANGED, events.ORDER_CANCELLED,
-    events.ORDER_CONFIRMED, events.ORDER_RESCHEDULED, events.ORDER_PROMISE_REPORTED, events.ORDER_PROMISE_CHANGED,
+    events.ORDER_CONFIRMED, events.ORDER_INCOMPLETE_IN_CRM, events.ORDER_RESCHEDULED, events.ORDER_PROMISE_REPORTED,
+    events.ORDER_PROMISE_CHANGED,
     events.ORDER_SHIPMENT_REPORTED, events.ORDER_PACKED, events.ORDER_SHIPPED, events.ORDER_DELIVERY_REPORTED,
     events.ORDER_DELIVERED, events.ORDER_CANCELLED_BY_ERP, events.ORDER_CANCELLATION_CONFIRMED,
+    events.ORDER_HOLD_WANTED, events.ORDER_UNHOLD_WANTED,
 )  # fmt: skip
 """As an order meets them."""
 _WORDS: Final[dict[Tone, str]] = {"good": "flows", "info": "waits", "warn": "backs up", "bad": "in trouble"}

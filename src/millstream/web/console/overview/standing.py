@@ -20,7 +20,6 @@ STATES: Final = (
     "placed", "retrying", "review", "confirmed", "packed", "shipped", "delivered", "cancelled", "discarded",
 )  # fmt: skip
 AT_RISK: Final = link_to("/inbox", view="at_risk")
-TROUBLED: Final = frozenset({"retrying", "review", "discarded"})
 
 
 def draw_alerts(found: dict[str, Any]) -> None:
@@ -58,7 +57,7 @@ def draw_figures(found: dict[str, Any]) -> None:
     """Orders of the window; what is at risk, per currency; what waits for a person."""
     reviews, unknown = found["reviews"], found["at_risk_unknown"]
     with html.div().classes("ms-figures"):
-        figure("Orders came in", str(sum(each["orders"] for each in found["standings"])), href=link_to("/orders"))
+        figure("Orders came in", str(sum(each["placed"] for each in found["ticks"])), href=link_to("/orders"))
         for total in found["at_risk"]:
             figure(
                 "Money at risk",
@@ -77,6 +76,13 @@ def draw_figures(found: dict[str, Any]) -> None:
             hint="a person must decide",
             tone="warn" if reviews["held"] else "",
             href=link_to("/inbox"),
+        )
+        figure(
+            "Customers in doubt",
+            str(reviews["customers"]),
+            hint="of these: who placed the order?",
+            tone="warn" if reviews["customers"] else "",
+            href=link_to("/reviews"),
         )
         figure(
             "Given up",
@@ -98,7 +104,10 @@ def _orders(count: int) -> str:
 
 
 def draw_matrix(standings: Sequence[dict[str, Any]], *, window: str) -> None:
-    """Orders of the window: a row for each state there is, a column for each age there is."""
+    """Orders of the window: a row for each state there is, a column for each age there is.
+
+    What the ERP does not have yet is shown whenever it came in; each number leads to the orders in that state.
+    """
     with card("Orders by state and age"):
         if not standings:
             empty(f"No order came in within {window}.", "Choose a longer stretch of time above.")
@@ -115,7 +124,7 @@ def draw_matrix(standings: Sequence[dict[str, Any]], *, window: str) -> None:
                 (
                     partial(chip, state),
                     *(partial(_count, counts.get((state, age), 0), state) for age in ages),
-                    partial(_total, totals[state], most),
+                    partial(_total, totals[state], state, most),
                 )
                 for state in states
             ),
@@ -131,12 +140,15 @@ def _count(orders: int, state: str) -> None:
     if orders == 0:
         html.span("0").classes("ms-nought")
         return
-    href = AT_RISK if state in TROUBLED else link_to("/orders")
-    link(str(orders), href).props.update({"aria-label": f"{_orders(orders)}: {state}"})
+    _linked(orders, state, f"{_orders(orders)}: {state}")
 
 
-def _total(orders: int, most: int) -> None:
-    html.span(str(orders))
+def _linked(orders: int, state: str, says: str) -> None:
+    link(str(orders), link_to("/orders", state=state)).props.update({"aria-label": says})
+
+
+def _total(orders: int, state: str, most: int) -> None:
+    _linked(orders, state, f"all {_orders(orders)}: {state}")
     with html.span(**{"aria-hidden": "true"}).classes("ms-measure"):
         html.i().style(f"width: {100 * orders / most:.0f}%")
 

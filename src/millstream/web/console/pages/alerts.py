@@ -1,5 +1,6 @@
 """Alerts: what is amiss and what it does, the urgent first; who is on it; what was amiss before."""
 
+from functools import partial
 from typing import Any, Final
 
 from nicegui import html, ui
@@ -9,6 +10,7 @@ from millstream.web.console.alert.words import behind, cause_in_words, state_in_
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
+    Given,
     ask_reason,
     attempt,
     button,
@@ -129,6 +131,7 @@ class OpenAlerts:
                 "know, if you like.",
                 do="I am on it",
                 needed=False,
+                cli=partial(_ack_command, alert["id"]),
             )
         if said is None:
             return
@@ -136,6 +139,12 @@ class OpenAlerts:
         await attempt(self._visit.api.post(path, {"note": said[0]}), done=f"Alert {alert['id']} is yours.")
         if self._live is not None:
             await self._live.again()
+
+
+def _ack_command(alert_id: int, given: Given) -> str:
+    words = next((value for label, value in given.items() if label.startswith("Reason")), None)
+    said = ("--note", words.strip()) if words and words.strip() else ()
+    return shell_words("millstream", "alerts", "ack", *said, str(alert_id))
 
 
 def _facts(alert: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -4,9 +4,8 @@ from typing import Any
 
 from nicegui import html
 
-from millstream.domain.access import Right
 from millstream.web.console.bulk.planning import Plan, list_of
-from millstream.web.console.bulk.progress import DOING, Progress
+from millstream.web.console.bulk.progress import DOING, Progress, may_do
 from millstream.web.console.bulk.wish import wish_of
 from millstream.web.console.frame import page
 from millstream.web.console.live import live
@@ -23,11 +22,12 @@ async def bulk(visit: Visit) -> None:
     if wish.is_empty:
         await _newest(visit)
         return
-    if not visit.may(Right.REPLAY):
+    doing = tuple(action for action in DOING if may_do(visit, action))
+    if not doing:
         empty("Bulk actions need the right replay.", "An administrator can give you a role with it.")
         return
     asked = visit.query("action", "retry")
-    await Plan(visit, wish, asked if asked in DOING else "retry").draw()
+    await Plan(visit, wish, asked if asked in doing else doing[0], doing).draw()
 
 
 async def _newest(visit: Visit) -> None:

@@ -8,8 +8,9 @@ from urllib.parse import quote
 from nicegui import html, ui
 
 from millstream.domain.access import Right
+from millstream.domain.credit import is_credit
 from millstream.web.console.api import Refused
-from millstream.web.console.caring import ask_snooze, ask_text
+from millstream.web.console.caring import ask_snooze, ask_text, assign_command, marks_in, tag_command
 from millstream.web.console.failing import (
     FAILING,
     class_chip,
@@ -26,6 +27,7 @@ from millstream.web.console.failing import (
 from millstream.web.console.frame import page, retitle
 from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
+    Given,
     attempt,
     button,
     card,
@@ -56,7 +58,8 @@ class _Group:
         self.fingerprint = visit.part("fingerprint")
         self.path = "/api/failures/" + quote(self.fingerprint, safe="")
         self.here = "/inbox/cause/" + quote(self.fingerprint, safe="")
-        self.closed = visit.query("closed") == "1"
+        self.which = ("--cause", self.fingerprint)
+        self.resolved = visit.query("resolved") == "1"
         self.chosen: set[int] = set()
         self.part: Live | None = None
         self.bar: html.div | None = None
@@ -64,7 +67,7 @@ class _Group:
     async def fetch(self, *, watching: bool) -> Any:
         api = self.visit.api
         try:
-            cause = await api.get(self.path, closed=self.closed, watching=watching)
+            cause = await api.get(self.path, resolved=self.resolved, watching=watching)
         except Refused as refusal:
             if refusal.status != GONE:
                 raise
@@ -72,7 +75,7 @@ class _Group:
         deliveries = await api.get(
             "/api/deliveries",
             cause=self.fingerprint,
-            state=["discarded"] if self.closed else FAILING,
+            state=["discarded"] if self.resolved else FAILING,
             after=self.visit.query("after"),
             limit=PAGE_SIZE,
             watching=watching,
@@ -83,7 +86,7 @@ class _Group:
 
     def show(self, found: Mapping[str, Any]) -> None:
         if not found:
-            if self.closed:
+            if self.resolved:
                 empty("Nobody resolved a delivery of this cause within 30 days.")
             else:
                 empty("Nothing fails for this cause any more.", "What was stuck has gone on, or was resolved.")
@@ -96,6 +99,8 @@ class _Group:
             self._facts(cause)
             if self.visit.may(Right.REPLAY):
                 self._actions(cause)
+            if is_credit(cause["code"]) and cause["held"] and self.visit.may(Right.RELEASE_CREDIT):
+                self._credit(cause)
         with card(f"Deliveries: {counts(cause)}"):
             self._list(found["deliveries"])
 
@@ -130,11 +135,25 @@ class _Group:
             button("Assign…", self._ask_assignee)
             button("Tag…", self._ask_tags)
             button("Snooze…", self._ask_snooze)
-            command(shell_words("millstream", "deliveries", "retry", "--cause", self.fingerprint))
+            command(shell_words("millstream", "deliveries", "retry", *self.which), says="Copy as command: retry")
+            command(
+                shell_words(
+                    "millstream", "deliveries", "resolve", *self.which, "--category", "other", "--reason", "REASON"
+                ),
+                says="Copy as command: resolve",
+            )
+            command(assign_command(self.which, self.visit.name), says="Copy as command: assign to me")
+
+    def _credit(self, cause: Mapping[str, Any]) -> None:
+        with html.div().classes("ms-actions"):
+            says = f"Release credit of all {cause['held']}…"
+            button(says, partial(self._bulk, "release"), icon="lock_open", main=not self.visit.may(Right.REPLAY))
+            words = ("millstream", "deliveries", "release", *self.which, "--reason", "REASON")
+            command(shell_words(*words), says="Copy as command: release")
 
     def _list(self, deliveries: Mapping[str, Any]) -> None:
         rows = deliveries["items"]
-        may = self.visit.may(Right.REPLAY) and not self.closed
+        may = self.visit.may(Right.REPLAY) and not self.resolved
         columns = ("Choose", "Order", "Event", "State", "Tries", "Since", "What it says", "Looked after by")
         table(
             "Deliveries of this cause",
@@ -146,11 +165,11 @@ class _Group:
             self.bar = html.div(role="status").classes("ms-actions")
             self._tell_chosen()
         with html.div().classes("ms-actions"):
-            closed = "1" if self.closed else None
+            resolved = "1" if self.resolved else None
             if self.visit.query("after"):
-                link("First page", link_to(self.here, closed=closed))
+                link("First page", link_to(self.here, resolved=resolved))
             if deliveries["next"]:
-                link("Next page", link_to(self.here, closed=closed, after=deliveries["next"]))
+                link("Next page", link_to(self.here, resolved=resolved, after=deliveries["next"]))
 
     def _row(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
         def choose() -> None:
@@ -185,7 +204,15 @@ class _Group:
             html.span(f"{len(ids)} chosen")
             button("Retry these…", lambda: go(link_to("/inbox/bulk", action="retry", ids=ids)))
             button("Resolve these…", lambda: go(link_to("/inbox/bulk", action="resolve", ids=ids)))
-            command(shell_words("millstream", "deliveries", "retry", *map(str, ids)))
+            command(
+                shell_words("millstream", "deliveries", "retry", *map(str, ids)), says="Copy as command: retry these"
+            )
+            command(
+                shell_words(
+                    "millstream", "deliveries", "resolve", *map(str, ids), "--category", "other", "--reason", "REASON"
+                ),
+                says="Copy as command: resolve these",
+            )
 
     # --- doing
 
@@ -196,31 +223,38 @@ class _Group:
         await self._care("assign", {"assignee": assignee}, f"Assigned to {assignee or 'nobody'}")
 
     async def _ask_assignee(self) -> None:
+        def cli(given: Given) -> str:
+            return assign_command(self.which, (given["User name"] or "").strip())
+
         name = await ask_text(
             "Who looks after these?",
             "Leave it empty for nobody.",
             label="User name",
             do="Assign",
+            cli=cli,
             value=self.visit.name,
         )
         if name is not None:
             await self._assign(name or None)
 
     async def _ask_tags(self) -> None:
+        def cli(given: Given) -> str | None:
+            on, off = marks_in(given["Words"] or "")
+            return tag_command(self.which, add=on, remove=off)
+
         text = await ask_text(
             "Put words on all of these",
             "Several with commas between. A − before one takes it off.",
             label="Words",
             do="Tag",
+            cli=cli,
         )
-        words = [word.strip() for word in (text or "").split(",") if word.strip()]
-        if words:
-            off = [word.lstrip("−-").strip() for word in words if word[0] in "−-"]
-            on = [word for word in words if word[0] not in "−-"]
+        on, off = marks_in(text or "")
+        if on or off:
             await self._care("tag", {"add": on, "remove": off}, "Tagged")
 
     async def _ask_snooze(self) -> None:
-        answer = await ask_snooze("Snooze all of this cause")
+        answer = await ask_snooze("Snooze all of this cause", self.which)
         if answer is not None:
             await self._care("snooze", {"until": answer[0], "reason": answer[1]}, "Snoozed")
 
@@ -238,10 +272,10 @@ async def cause(visit: Visit) -> None:
     group = _Group(visit, await connections(visit))
     with html.p().classes("ms-row"):
         link("← Inbox", link_to("/inbox"))
-        if group.closed:
+        if group.resolved:
             link("What is open", link_to(group.here))
         else:
-            link("What was resolved", link_to(group.here, closed="1"))
+            link("What was resolved", link_to(group.here, resolved="1"))
     group.part = await live(visit, group.fetch, group.show)
 
 

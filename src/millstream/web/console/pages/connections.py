@@ -13,6 +13,7 @@ from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
     NOT_KNOWN,
+    Given,
     ask_reason,
     attempt,
     button,
@@ -25,8 +26,10 @@ from millstream.web.console.parts import (
     known,
     link,
     moment,
+    operand,
     shell_words,
     tag,
+    why,
 )
 from millstream.web.console.visit import Visit, link_to
 
@@ -151,7 +154,10 @@ class Card:
             with html.div().classes("ms-actions"):
                 if visit.may(Right.MANAGE_CONNECTIONS):
                     self._draw_actions()
-                command(shell_words("millstream", "connections", "show", self._name))
+                command(shell_words("millstream", "connections", "show", *operand(self._name)))
+                if visit.may(Right.MANAGE_CONNECTIONS):
+                    words = shell_words("millstream", "connections", "test", *operand(self._name))
+                    command(words, says="Copy as command: test")
 
     def _draw_actions(self) -> None:
         for brake in BRAKES:
@@ -163,9 +169,12 @@ class Card:
         return self._name.replace('"', "")
 
     async def _pull(self, brake: Brake) -> None:
-        words = ("millstream", "connections", brake.verb, self._name, "--reason", "…")
         title = f"{brake.title} {self._name}?"
-        decided = await ask_reason(title, brake.effect, do=brake.title, cli=shell_words(*words))
+
+        def cli(given: Given) -> str:
+            return shell_words("millstream", "connections", brake.verb, *why(given), *operand(self._name))
+
+        decided = await ask_reason(title, brake.effect, do=brake.title, cli=cli)
         if decided is None:
             return
         path = f"/api/connections/{quote(self._name, safe='')}/{brake.verb}"

@@ -121,8 +121,8 @@ def _row(cause: Mapping[str, Any], names: Mapping[str, str]) -> tuple[Any, ...]:
 
 
 def _cause(cause: Mapping[str, Any]) -> None:
-    closed = "1" if cause["closed"] else None
-    link(means(cause), link_to("/inbox/cause/" + quote(cause["fingerprint"], safe=""), closed=closed)).classes(
+    resolved = "1" if cause["resolved"] else None
+    link(means(cause), link_to("/inbox/cause/" + quote(cause["fingerprint"], safe=""), resolved=resolved)).classes(
         "ms-cause"
     )
     if cause["says"] and cause["says"] != means(cause):

@@ -11,6 +11,7 @@ from millstream.web.console.api import Refused
 from millstream.web.console.frame import page
 from millstream.web.console.live import live
 from millstream.web.console.order.words import number_name
+from millstream.web.console.overview.standing import STATES
 from millstream.web.console.parts import card, chip, command, link, moment, money, shell_words, table
 from millstream.web.console.visit import Visit, link_to
 
@@ -20,12 +21,13 @@ SEARCHED: Final = "store, ERP, PO, work order, shipment and tracking numbers, an
 
 @page("/orders", title="Orders")
 async def orders(visit: Visit) -> Response | None:
-    """The newest ones, or those that carry a number. The only hit of a search is opened at once."""
+    """The newest ones, those in a state, or those that carry a number. The only hit of a search is opened at once."""
     wanted = visit.query("q").strip()
+    state = visit.query("state") if not wanted and visit.query("state") in STATES else None
     place = visit.query("after")
 
     async def fetch(*, watching: bool) -> Any:
-        found = await visit.api.get("/api/orders", q=wanted, after=place, limit=ROWS, watching=watching)
+        found = await visit.api.get("/api/orders", q=wanted, state=state, after=place, limit=ROWS, watching=watching)
         # How old an order is changes at every look, and the browser tells it anyway.
         items = [{name: value for name, value in item.items() if name != "age_s"} for item in found["items"]]
         return {"items": items, "next": found["next"]}
@@ -34,7 +36,9 @@ async def orders(visit: Visit) -> Response | None:
     if only is not None:
         return RedirectResponse(_page_of(only["order_key"]), status_code=303)
     _draw_search(wanted)
-    await live(visit, fetch, lambda found: _show(found, wanted, place))
+    if state is not None:
+        _draw_state(state)
+    await live(visit, fetch, lambda found: _show(found, wanted, state, place))
     return None
 
 
@@ -74,23 +78,38 @@ def _draw_search(wanted: str) -> None:
         html.p(f"Searched are {SEARCHED}, in any case.", id="find-order-hint").classes("ms-hint")
 
 
-def _show(found: dict[str, Any], wanted: str, place: str) -> None:
+def _draw_state(state: str) -> None:
+    with html.p().classes("ms-row"):
+        html.span("Only those in the state")
+        chip(state)
+        link("All orders", link_to("/orders"))
+
+
+def _show(found: dict[str, Any], wanted: str, state: str | None, place: str) -> None:
     if not found["items"]:
-        _draw_nothing(wanted, place)
+        _draw_nothing(wanted, state, place, more=found["next"])
         return
     columns = ["Order", "ERP number", "State", "Placed", "Value", "Troubles", *(["Found by"] if wanted else [])]
     says = f"Orders with a number that begins with {wanted}" if wanted else "Orders, the newest first"
+    says = f"Orders in the state {state}, the newest first" if state else says
     with card():
         table(says, columns, [_row(hit, is_search=bool(wanted)) for hit in found["items"]], numbers=(4,))
     with html.nav(**{"aria-label": "Pages of orders"}).classes("ms-actions"):
         if place:
-            link("Newest" if not wanted else "First hits", link_to("/orders", q=wanted))
+            link("Newest" if not wanted else "First hits", link_to("/orders", q=wanted, state=state))
         if found["next"]:
-            link("More hits" if wanted else "Older orders", link_to("/orders", q=wanted, after=found["next"]))
+            older = link_to("/orders", q=wanted, state=state, after=found["next"])
+            link("More hits" if wanted else "Older orders", older)
         else:
             html.span("No more hits." if wanted else "No older orders.").classes("ms-hint")
         ui.space()
-        command(shell_words("millstream", "orders", *(("show", wanted) if wanted else ("list",))))
+        command(shell_words("millstream", "orders", *_shell(wanted, state)))
+
+
+def _shell(wanted: str, state: str | None) -> tuple[str, ...]:
+    if wanted:
+        return ("list", f"--number={wanted}")
+    return ("list", "--state", state) if state else ("list",)
 
 
 def _row(hit: dict[str, Any], *, is_search: bool) -> tuple[Any, ...]:
@@ -118,9 +137,14 @@ def _draw_found_by(hit: dict[str, Any]) -> None:
         html.span(f" {hit['matched']}")
 
 
-def _draw_nothing(wanted: str, place: str) -> None:
+def _draw_nothing(wanted: str, state: str | None, place: str, *, more: str | None) -> None:
     with html.div().classes("ms-empty"):
-        if wanted:
+        if state and more:
+            html.p(f"None of the newest orders looked at is in the state {state}.")
+            link("Look at older orders", link_to("/orders", state=state, after=more))
+        elif state:
+            html.p(f"No {'older ' if place else ''}order is in the state {state}.")
+        elif wanted:
             html.p(f"No order carries a number that begins with “{wanted}”.")
             html.p(f"Searched were {SEARCHED}.").classes("ms-hint")
             html.p(

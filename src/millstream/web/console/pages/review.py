@@ -11,6 +11,7 @@ from millstream.web.console.api import Refused
 from millstream.web.console.frame import page, retitle
 from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
+    Given,
     ask_reason,
     attempt,
     button,
@@ -24,8 +25,10 @@ from millstream.web.console.parts import (
     link,
     moment,
     money,
+    operand,
     shell_words,
     table,
+    why,
 )
 from millstream.web.console.review_words import FIELDS, HIDDEN, KINDS, STRENGTHS, VERDICTS
 from millstream.web.console.visit import Visit, link_to
@@ -165,7 +168,11 @@ class _Review:
                 with html.div().classes("ms-actions"):
                     act = self._linking(account["crm_id"], account["name"])
                     button(f"Link to {account['name']}", act, main=True)
-                    command(shell_words("millstream", "reviews", "link", str(self._delivery_id), account["crm_id"]))
+                    command(
+                        shell_words(
+                            "millstream", "reviews", "link", str(self._delivery_id), *operand(account["crm_id"])
+                        )
+                    )
 
     def _compared(self, field: dict[str, Any]) -> tuple[Any, ...]:
         def side(value: str | None) -> Callable[[], Any]:
@@ -251,7 +258,10 @@ class _Review:
         body: dict[str, Any] | None = None,
         words: tuple[str, ...] = (),
     ) -> None:
-        cli = shell_words("millstream", "reviews", verb, str(self._delivery_id), *words)
+        def cli(given: Given) -> str:
+            which = (*operand(words[0]),) if words else ()
+            return shell_words("millstream", "reviews", verb, *why(given), str(self._delivery_id), *which)
+
         with self._dialogs:
             answer = await ask_reason(title, text, do=do, cli=cli)
             if answer is None:

@@ -11,12 +11,26 @@ from millstream.domain.access import RIGHTS_OF, Right, Role
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
 from millstream.web.console.pages.settings_users import ROLES
-from millstream.web.console.parts import button, chip, command, empty, heading, moment, note, shell_words, table
+from millstream.web.console.parts import (
+    Given,
+    button,
+    chip,
+    command,
+    empty,
+    heading,
+    moment,
+    note,
+    operand,
+    shell_words,
+    table,
+)
 from millstream.web.console.settings.forms import Unfinished, choice_field, fill_in, filled, text_field
 from millstream.web.console.settings.tabs import draw_tabs
 from millstream.web.console.visit import Visit
 
 DAYS, OVERLAP_HOURS = "90", "24"
+USED_BY, ONLY_RIGHTS, GOOD_FOR = "What uses it", "Only these rights", "Good for so many days"
+OLD_FOR, NEW_FOR = "The old one is good for so many hours yet", "The new one is good for so many days"
 
 
 @page("/settings/keys", title="Keys", right=Right.MANAGE_ACCESS)
@@ -73,14 +87,14 @@ class Keys:
 
     async def _make(self) -> None:
         def draw() -> Callable[[], Mapping[str, Any]]:
-            name = text_field("What uses it", longest=100)
+            name = text_field(USED_BY, longest=100)
             role = choice_field("Role", ROLES, Role.VIEWER)
             rights = (
-                ui.select({right: right.replace("_", " ") for right in Right}, label="Only these rights", multiple=True)
+                ui.select({right: right.replace("_", " ") for right in Right}, label=ONLY_RIGHTS, multiple=True)
                 .classes("ms-wide")
                 .props('outlined use-chips hint="None chosen: all rights of the role"')
             )
-            days = text_field("Good for so many days", value=DAYS)
+            days = text_field(GOOD_FOR, value=DAYS)
 
             def read() -> Mapping[str, Any]:
                 wish = {"name": filled(name, "Say what uses it."), "role": role.value, "days": _number(days)}
@@ -93,21 +107,21 @@ class Keys:
 
         made = await fill_in(
             self._outside, "Make a key", "Its token is shown once.", do="Make the key", draw=draw,
-            send=lambda wish: self._api.post("/api/access/keys", wish),
+            send=lambda wish: self._api.post("/api/access/keys", wish), cli=_make_command,
         )  # fmt: skip
         await self._shown_once(made)
 
     async def _rotate(self, key: dict[str, Any]) -> None:
         def draw() -> Callable[[], Mapping[str, Any]]:
-            overlap = text_field("The old one is good for so many hours yet", value=OVERLAP_HOURS)
-            days = text_field("The new one is good for so many days", value=DAYS)
+            overlap = text_field(OLD_FOR, value=OVERLAP_HOURS)
+            days = text_field(NEW_FOR, value=DAYS)
             return lambda: {"overlap_hours": _number(overlap), "days": _number(days)}
 
         path = f"/api/access/keys/{quote(key['id'], safe='')}/rotate"
         made = await fill_in(
             self._outside, f"Rotate {key['name']}", "A key like it; its token is shown once.", do="Rotate", draw=draw,
             send=lambda wish: self._api.post(path, wish),
-            cli=shell_words("millstream", "access", "keys", "rotate", key["id"]),
+            cli=partial(_rotate_command, key["id"]),
         )  # fmt: skip
         await self._shown_once(made)
 
@@ -142,6 +156,18 @@ class Keys:
     async def _again(self) -> None:
         if self._live is not None:
             await self._live.again()
+
+
+def _make_command(given: Given) -> str:
+    rights = [f"--right={right}" for right in sorted(given[ONLY_RIGHTS] or ())]
+    name = (given[USED_BY] or "").strip() or "NAME"
+    options = ("--role", str(given["Role"]), *rights, "--days", str(given[GOOD_FOR]) or DAYS)
+    return shell_words("millstream", "access", "keys", "create", *options, *operand(name))
+
+
+def _rotate_command(key_id: str, given: Given) -> str:
+    options = ("--overlap-hours", str(given[OLD_FOR]) or OVERLAP_HOURS, "--days", str(given[NEW_FOR]) or DAYS)
+    return shell_words("millstream", "access", "keys", "rotate", *options, key_id)
 
 
 def _named(key: dict[str, Any]) -> None:

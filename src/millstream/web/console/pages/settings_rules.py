@@ -10,12 +10,26 @@ from nicegui import html, ui
 from millstream.domain.access import Right
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
-from millstream.web.console.parts import attempt, button, card, chip, command, empty, moment, note, shell_words, table
+from millstream.web.console.parts import (
+    Given,
+    attempt,
+    button,
+    card,
+    chip,
+    command,
+    empty,
+    moment,
+    note,
+    shell_words,
+    table,
+    why,
+)
 from millstream.web.console.settings.forms import choice_field, fill_in, filled, reason_field
 from millstream.web.console.settings.levels import LevelField, bounds_in_words, value_in_words
 from millstream.web.console.settings.tabs import draw_tabs
 from millstream.web.console.visit import Visit
 
+HOW_LONG: Final = "For how long"
 OFF_FOR: Final = {"": "until somebody switches it on", "1": "1 hour", "8": "8 hours", "24": "1 day", "168": "7 days"}
 TOGETHER: Final = {"alerts.quiet_from": ("alerts.quiet_from", "alerts.quiet_until")}
 TOGETHER_TOO: Final = {"alerts.quiet_until": TOGETHER["alerts.quiet_from"]}
@@ -85,7 +99,7 @@ class AlertRules:
         code, on = rule["code"], not rule["on"]
 
         def draw() -> Callable[[], Mapping[str, Any]]:
-            lasts = None if on else choice_field("For how long", OFF_FOR, "")
+            lasts = None if on else choice_field(HOW_LONG, OFF_FOR, "")
             reason = reason_field()
 
             def read() -> Mapping[str, Any]:
@@ -96,10 +110,14 @@ class AlertRules:
 
             return read
 
+        def cli(given: Given) -> str:
+            lasts = ("--hours", str(given[HOW_LONG])) if given.get(HOW_LONG) else ()
+            return shell_words("millstream", "alerts", "on" if on else "off", code, *lasts, *why(given))
+
         text = "" if on else "It looks for nothing then. Whoever was told of its alerts hears that nobody watches."
         made = await fill_in(
             self._outside, f"Switch {code} {'on' if on else 'off'}", text, do=f"Switch {'on' if on else 'off'}",
-            draw=draw, send=lambda wish: self._api.put(f"/api/alerts/rules/{quote(code, safe='')}", wish),
+            draw=draw, send=lambda wish: self._api.put(f"/api/alerts/rules/{quote(code, safe='')}", wish), cli=cli,
         )  # fmt: skip
         await self._told(made, f"{code} is {'on' if on else 'off'}.")
 
@@ -154,7 +172,7 @@ class AlertRules:
         title = f"Back to the settings for {' and '.join(names)}"
         made = await fill_in(
             self._outside, title, "", do="Back to the settings", draw=draw, send=send,
-            cli=shell_words("millstream", "alerts", "reset", *names, "--reason", "REASON"),
+            cli=lambda given: shell_words("millstream", "alerts", "reset", *names, *why(given)),
         )  # fmt: skip
         await self._told(made, "The settings hold again, from the next look on.")
 

@@ -42,7 +42,7 @@ class Secrets:
         ).classes("ms-hint")
         with html.div().classes("ms-actions"):
             button("Set a secret", lambda: self._set(None), icon="lock", main=True)
-            command("millstream secrets set NAME")
+            command(shell_words("millstream", "secrets", "set", "NAME"))
 
         async def fetch(*, watching: bool) -> Any:
             return await self._api.get("/api/secrets", watching=watching)

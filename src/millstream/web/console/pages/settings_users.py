@@ -9,7 +9,7 @@ from nicegui import html, ui
 from millstream.domain.access import Right, Role
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
-from millstream.web.console.parts import button, chip, command, moment, note, shell_words, table
+from millstream.web.console.parts import Cli, Given, button, chip, command, moment, note, operand, shell_words, table
 from millstream.web.console.settings.forms import Unfinished, choice_field, fill_in, filled, text_field
 from millstream.web.console.settings.tabs import draw_tabs
 from millstream.web.console.visit import Visit
@@ -17,7 +17,7 @@ from millstream.web.console.visit import Visit
 ROLES: dict[str, str] = {
     Role.VIEWER: "viewer: sees everything but what customers sent",
     Role.ORDER_DESK: "order desk: also sees payloads, amends and replays",
-    Role.CREDIT: "credit: sees payloads, releases what credit stopped",
+    Role.CREDIT: "credit: sees payloads, agrees to credit: what credit stopped is tried again",
     Role.INTEGRATOR: "integrator: order desk, and connections, alerts, audit",
     Role.ADMIN: "admin: everything, and access",
 }
@@ -29,6 +29,16 @@ async def users(visit: Visit) -> None:
     """Everybody, and what can be done."""
     draw_tabs(visit, "/settings/users")
     await Users(visit).begin()
+
+
+def _add_command(given: Given) -> str:
+    """Without the password: the command asks for it."""
+    name = (given["Name"] or "").strip() or "NAME"
+    return shell_words("millstream", "access", "users", "add", "--role", str(given["Role"]), *operand(name))
+
+
+def _operands(name: str, word: str) -> tuple[str, ...]:
+    return (*operand(name), word)
 
 
 class Users:
@@ -91,7 +101,7 @@ class Users:
 
         made = await fill_in(
             self._outside, "Add a user", "Tell them the password yourself; it is kept nowhere.", do="Add", draw=draw,
-            send=lambda wish: self._api.post("/api/access/users", wish),
+            send=lambda wish: self._api.post("/api/access/users", wish), cli=_add_command,
         )  # fmt: skip
         await self._told(made, lambda: f"{made['name']} may sign in.")
 
@@ -102,7 +112,12 @@ class Users:
             role = choice_field("Role", ROLES, user["role"])
             return lambda: {"role": role.value}
 
-        made = await self._change(name, f"Role of {name}", "Their sessions end with it.", draw, "Give this role")
+        def role_cli(given: Given) -> str:
+            return shell_words("millstream", "access", "users", "role", *_operands(name, str(given["Role"])))
+
+        made = await self._change(
+            name, f"Role of {name}", "Their sessions end with it.", draw, "Give this role", role_cli
+        )
         await self._told(made, lambda: f"{name} has another role; their sessions are over.")
 
     async def _password(self, name: str) -> None:
@@ -118,13 +133,14 @@ class Users:
             return read
 
         text = "Their sessions end with it, and a lock is lifted."
-        made = await self._change(name, f"Password of {name}", text, draw, "Set the password")
+        cli = shell_words("millstream", "access", "users", "password", *operand(name))
+        made = await self._change(name, f"Password of {name}", text, draw, "Set the password", cli)
         await self._told(made, lambda: f"{name} has another password; their sessions are over.")
 
     async def _able(self, name: str, *, disable: bool) -> None:
         word = "disable" if disable else "enable"
         text = f"{name} can no longer sign in, and is signed out at once." if disable else f"{name} may sign in again."
-        cli = shell_words("millstream", "access", "users", word, name)
+        cli = shell_words("millstream", "access", "users", word, *operand(name))
         made = await self._change(
             name, f"{word.capitalize()} {name}", text, lambda: lambda: {"disabled": disable}, word.capitalize(), cli
         )
@@ -137,7 +153,7 @@ class Users:
         text: str,
         draw: Callable[[], Callable[[], Mapping[str, Any]]],
         do: str,
-        cli: str | None = None,
+        cli: Cli | None = None,
     ) -> Any:
         path = f"/api/access/users/{quote(name, safe='')}"
         return await fill_in(

@@ -6,7 +6,7 @@ from typing import Any
 from nicegui import html, ui
 
 from millstream.web.console.api import Refused
-from millstream.web.console.parts import button, command, heading
+from millstream.web.console.parts import Cli, button, command_of, heading
 
 Draw = Callable[[], Callable[[], Mapping[str, Any]]]
 """Draws the fields; answers a function that reads them. That raises Unfinished if something is missing."""
@@ -18,10 +18,10 @@ class Unfinished(Exception):  # noqa: N818 - nothing is broken, somebody has to 
 
 
 async def fill_in(
-    outside: ui.element, title: str, text: str, *, do: str, draw: Draw, send: Send, cli: str | None = None
+    outside: ui.element, title: str, text: str, *, do: str, draw: Draw, send: Send, cli: Cli | None = None
 ) -> Any:
     """Opens the form. It stays open until the API takes what it says; answers what the API answered, None if left."""
-    with outside, ui.dialog() as dialog, html.div(role="document").classes("ms-dialog"):
+    with outside, ui.dialog() as dialog, html.div(role="document").classes("ms-dialog") as form:
         dialog.props.update({"aria-label": title})
         heading(title)
         if text:
@@ -47,7 +47,7 @@ async def fill_in(
             button(do, carry_out, main=True)
             button("Back", lambda: dialog.submit(None))
             if cli:
-                command(cli)
+                command_of(form, cli)
     try:
         return await dialog
     finally:
