@@ -248,7 +248,7 @@ async def test_whatever_else_it_answers_nobody_is_signed_in(provider, path, answ
 
 
 def test_what_the_browser_keeps_shows_no_secret_of_ours():
-    assert set(Ask.__struct_fields__) == {"state", "nonce", "verifier"}
+    assert set(Ask.__struct_fields__) == {"state", "nonce", "verifier", "next"}
     assert SECRET not in repr(SETTINGS)
 
 
