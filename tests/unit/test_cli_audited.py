@@ -107,8 +107,11 @@ async def of_reviews(desk):
 async def of_connections_and_mappings(desk):
     for verb in ("pause", "drain", "resume"):
         await desk.does(f"connections {verb}", "crm", *WHY)
+    await desk.does("connections test", "crm", ends=1)  # nobody answers for it
     file = desk.folder / "crm.outbound.toml"
     file.write_text("[fields.order]\nPoNumber = 'order.number'\n")
+    await desk.does("mappings draft", file)
+    await desk.does("mappings drop", "crm.outbound")
     await desk.does("mappings publish", file, *WHY)
     await desk.does("mappings rollback", "crm.outbound", 0, *WHY)
 
@@ -176,7 +179,8 @@ STORIES = {
     },
     of_reviews: {"reviews reject", "reviews create", "reviews link", "reviews unlink", "doctor"},
     of_connections_and_mappings: {
-        *("connections pause", "connections drain", "connections resume", "mappings publish", "mappings rollback"),
+        *("connections pause", "connections drain", "connections resume", "connections test"),
+        *("mappings draft", "mappings drop", "mappings publish", "mappings rollback"),
     },
     of_access: {
         *("access setup-link", "access users add", "access users role", "access users password"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fakes.house import House
+from fakes.house import CRM, STORE, House
 from fakes.shell import Shell
 
 
@@ -61,3 +61,14 @@ async def test_a_drain_and_the_budget_are_told_with_what_is_not_known(house, she
     assert told["budget"]["system"]["limit"] > 0
     code, out, _ = await shell("connections", "show", "crm")
     assert f"{told['budget']['system']['used']} of {told['budget']['system']['limit']}" in out
+
+
+async def test_one_connection_is_tried_and_what_was_found_is_kept(house, database):
+    shell = Shell(database.url, house).knows_systems()
+    code, out, err = await shell("connections", "test", CRM["name"])
+    assert (code, "✗" in out, STORE["name"] in out) == (1, True, False), out + err
+    (row,) = await house.rows("select actor, subject from audit where action = 'connection.test'")
+    assert row["actor"].startswith("cli:")
+    assert row["subject"].endswith(CRM["name"])
+    code, out, err = await shell("connections", "test", "fax")
+    assert (code, "there is no connection fax" in out + err) == (2, True)

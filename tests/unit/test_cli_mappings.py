@@ -95,3 +95,24 @@ async def test_a_file_of_another_name_or_shape_is_refused_in_one_line(shell, fil
     files.write_text("[fields.order]\nX__c = 7\n")
     code, _, err = await shell("mappings", "test", files)
     assert (code, "order.X__c" in err) == (2, True)
+
+
+async def test_a_draft_is_kept_from_a_file_again_and_dropped(house, shell, files):
+    for kept in (1, 2):
+        code, out, err = await shell("mappings", "draft", files)
+        assert (code, "the draft of crm.outbound is kept: 2 rules" in out) == (0, True), out + err
+        (row,) = await house.rows("select revision from overlay_draft")
+        assert row["revision"] == kept
+    code, out, _ = await shell("mappings", "versions", "crm.outbound")
+    assert "1" not in out, "nothing is in force by it"
+    code, out, _ = await shell("mappings", "drop", "crm.outbound")
+    assert (code, "is dropped" in out) == (0, True)
+    assert await house.rows("select * from overlay_draft") == []
+    code, out, _ = await shell("mappings", "drop", "crm.outbound")
+    assert (code, "there is no draft" in out) == (1, True)
+
+
+async def test_a_draft_with_a_fault_is_kept_and_the_fault_told(shell, files):
+    files.write_text("[fields.order]\nHub_Order_Id__c = '\"x\"'\n")
+    code, out, _ = await shell("mappings", "draft", files)
+    assert (code, "The connector itself writes Hub_Order_Id__c" in out) == (0, True)
