@@ -10,6 +10,7 @@ from millstream.engine.connections import ConnectionKeeper
 from millstream.engine.overlays.keeper import OverlayKeeper
 from millstream.engine.overlays.live import LiveOverlays
 from millstream.engine.overlays.workshop import Workshop
+from millstream.flows.dry_run import Rehearsal
 from millstream.flows.hub import Hub
 from millstream.flows.order_to_erp import WAIVABLE
 from millstream.flows.preview import Previews
@@ -85,11 +86,13 @@ class Operating:
 
         hub, world = self._hub, self._world
         systems = (("store", hub.store), ("erp", hub.erp), ("crm", hub.crm))
+        desk = PostgresDesk(self._database, world=world, waivable=WAIVABLE, reading=self.reading)
+        previews = Previews(hub, self.overlays)
         install_api(
             app,
             Operations(
                 lookup=PostgresLookup(self.reading),
-                desk=PostgresDesk(self._database, world=world, waivable=WAIVABLE, reading=self.reading),
+                desk=desk,
                 mending=self._mending,
                 bulk=self.bulk,
                 overview=PostgresOverview(self.reading, clock=world.clock),
@@ -100,7 +103,8 @@ class Operating:
                 notifier=alerting.notifier,
                 drift=PostgresDrift(self._database, reading=self.reading),
                 workshop=self.workshop,
-                previews=Previews(hub, self.overlays),
+                previews=previews,
+                rehearsal=Rehearsal(hub, desk, previews),
                 records=hub.records,
                 reviews=self.reviews,
                 hub=hub,

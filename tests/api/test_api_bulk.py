@@ -50,7 +50,40 @@ async def audited(desk, action="delivery.retry"):
     return [(row["actor"], json.loads(row["detail"])) for row in rows]
 
 
-async def test_a_dry_run_estimates_and_changes_nothing(desk):
+async def test_a_dry_run_says_of_each_kind_what_would_become_of_it_and_sends_nothing(desk, monkeypatch):
+    ids = await seven_held(desk)
+    await desk.house.value("update delivery set amended = '{\"order\": {}}' where id = $1 returning id", ids[1])
+    booked = await desk.house.place(("OIL-1L", 1))
+    await desk.house.settle_down()
+    await desk.house.value("alter table delivery disable trigger user")  # nothing done is tried again, but in a restore
+    lost = await desk.house.value(
+        "update delivery set state = 'held', fault_code = 'price.stale' where subscriber = 'erp' and event_id ="
+        " (select id from event where type = 'order.placed' and subject = $1) returning id",
+        f"shop-1-{booked['increment_id']}",
+    )
+    before = await desk.house.rows("select id, state, tries from delivery order by id")
+
+    async def refuse(_request):
+        raise AssertionError("a system was asked")
+
+    monkeypatch.setattr(desk.house.transport, "send", refuse)
+    found = await desk.post("/bulk/dry-run", {"action": "retry", "filter": CAUSE["filter"]})
+    assert found["looked_at"] == 8
+    told = {one["forecast"]: (one["deliveries"], one["example"]) for one in found["outcomes"]}
+    assert told == {"would_be_sent": (6, ids[6]), "cannot_be_read": (1, ids[1]), "already_there": (1, lost)}
+    (unreadable,) = [one["why"] for one in found["outcomes"] if one["forecast"] == "cannot_be_read"]
+    assert "cannot read it" in unreadable
+    assert await desk.house.rows("select id, state, tries from delivery order by id") == before
+
+
+async def test_a_dry_run_needs_the_right_to_see_payloads_and_looks_at_no_other_states(desk):
+    await seven_held(desk)
+    wish = {"action": "release", "filter": {**CAUSE["filter"], "states": ["dead"]}}
+    assert await desk.post("/bulk/dry-run", wish) == {"looked_at": 0, "outcomes": []}
+    assert (await desk.ask("POST", "/bulk/dry-run", wish, role="viewer")).status_code == 403
+
+
+async def test_an_estimate_changes_nothing(desk):
     ids = await seven_held(desk)
     told = await desk.post("/bulk", {"action": "retry", **CAUSE})
     assert told["bulk"] is None

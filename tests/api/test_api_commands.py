@@ -37,6 +37,7 @@ COMMANDS = {
     "PUT /api/alerts/rules/{code}": "alerts off",
     "POST /api/alerts/test-channel": "alerts test",
     "POST /api/bulk": "bulk start",
+    "POST /api/bulk/dry-run": "bulk dry-run",
     "POST /api/bulk/{bulk_id}/{order}": "bulk resume",  # and the others of `Order`, see below
     **{
         f"POST /api/connections/{{name}}/{verb}": f"connections {verb}" for verb in ("pause", "drain", "resume", "test")

@@ -45,6 +45,7 @@ ALLOWED = {
     ("GET", "/today"): EVERYBODY,
     ("GET", "/routes"): EVERYBODY,
     ("POST", "/bulk"): DESK | {Role.CREDIT},  # to release what credit stopped, and nothing else: test_api_credit
+    ("POST", "/bulk/dry-run"): PAYLOAD,
     ("GET", "/bulk"): EVERYBODY,
     ("GET", BULK): EVERYBODY,
     ("GET", f"{BULK}/outcome"): EVERYBODY,

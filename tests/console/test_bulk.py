@@ -51,7 +51,7 @@ def test_all_of_a_cause_is_retried_after_an_estimate_with_progress_and_a_report(
     page = person("order_desk").open(f"/inbox/cause/{ghosts[0]['fingerprint']}")
     page.get_by_role("button", name=re.compile(r"^Retry all \d+…")).click()
     page.wait_for_url("**/inbox/bulk?*")
-    page.get_by_text("A dry run: nothing was changed.").wait_for()
+    page.get_by_text("An estimate: nothing was changed.").wait_for()
     cause = town.api.get(f"/api/failures/{ghosts[0]['fingerprint']}").json()
     count = cause["held"] + cause["dead"] + cause["retrying"]
     assert page.locator(".ms-figure-value").all_inner_texts() == [str(count), str(cause["orders"])]
@@ -70,6 +70,20 @@ def test_all_of_a_cause_is_retried_after_an_estimate_with_progress_and_a_report(
     now = page.get_by_role("region", name="Where they are now").get_by_role("row").filter(has_text="needs a decision")
     now.get_by_text(str(count), exact=True).wait_for()
     assert "sku.unknown" in now.inner_text()
+
+
+def test_a_dry_run_says_what_would_become_of_them_and_sends_nothing(town, person, ghosts):
+    page = person("order_desk").open(f"/inbox/bulk?action=retry&cause={ghosts[0]['fingerprint']}")
+    press(page, "Try them out")
+    page.get_by_text("nothing was sent.").wait_for()
+    outcome = page.get_by_role("region", name="Dry run").get_by_role("row").nth(1)
+    assert "They would be sent" in outcome.inner_text()
+    for row in ghosts:
+        assert delivery(town, row["id"])["delivery"]["tries"] == 1
+    page.get_by_role("combobox", name="What shall be done").click()
+    page.get_by_role("option", name="Resolve").click()
+    page.get_by_text("They do not happen any more").wait_for()
+    assert page.get_by_role("button", name="Try them out").count() == 0  # nothing would be sent
 
 
 def test_chosen_deliveries_are_resolved_and_the_others_are_not(town, person, ghosts):
@@ -118,7 +132,7 @@ def test_one_that_is_ready_is_started_and_paused_or_cancelled(town, person, ghos
 
 def test_what_cannot_be_done_is_said_before_it_is_tried(person, ghosts):
     page = person().open(f"/inbox/bulk?action=release&cause={ghosts[0]['fingerprint']}")
-    page.get_by_text("A dry run: nothing was changed.").wait_for()
+    page.get_by_text("An estimate: nothing was changed.").wait_for()
     row = page.get_by_role("region", name="Shares").get_by_role("row").nth(1)
     assert row.get_by_role("cell").nth(3).inner_text() == "no"
     assert page.locator(".ms-main").get_by_role("button", name=re.compile(r"^Release \d")).count() == 0
@@ -129,7 +143,7 @@ def test_the_same_is_copied_as_a_command(person, ghosts):
     page = person().open(f"/inbox/bulk?action=retry&cause={cause}&state=held")
     press(page, "Copy as command: start")
     told = page.evaluate("navigator.clipboard.readText()")
-    assert told == f"millstream bulk start retry --state held --cause {cause}"
+    assert told == f"millstream bulk start retry --state=held --cause={cause} --reason REASON"
 
 
 def test_a_viewer_watches_and_steers_nothing(town, person, ghosts):

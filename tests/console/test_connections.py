@@ -154,7 +154,7 @@ def test_a_viewer_is_offered_no_brake_and_refused_one(town, person, crm):
 
 def test_the_command_for_the_shell_is_copied(town, person, crm):
     page = person().open("/connections")
-    card(page, crm).get_by_role("button", name="Copy as command").click()
+    card(page, crm).get_by_role("button", name="Copy as command", exact=True).click()
     card(page, crm).get_by_text("Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == f"millstream connections show {crm}"
 

@@ -63,7 +63,7 @@ def test_a_credit_person_releases_all_that_credit_stopped(town, person):
     page = person("credit").open(f"/inbox/cause/{rows[0]['fingerprint']}")
     press(page, "Release credit of all 2…")
     page.wait_for_url("**/inbox/bulk?*")
-    page.get_by_text("A dry run: nothing was changed.").wait_for()
+    page.get_by_text("An estimate: nothing was changed.").wait_for()
     press(page, "Release 2…")
     give_reason(page, "they paid", "Start")
     page.wait_for_url(re.compile(r"/inbox/bulk/[0-9a-f-]{36}"))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.quick_commits
 WHY = ("--reason", "because")
 CHANGES_NOTHING = {
     *("serve", "work", "demo"),  # they are the hub, whose doings bear its name
-    *("deliveries list", "deliveries show", "bulk estimate", "bulk show", "orders show", "orders list"),
+    *("deliveries list", "deliveries show", "bulk estimate", "bulk dry-run", "bulk show", "orders show", "orders list"),
     *("reviews list", "reviews show", "audit list", "audit export", "audit verify"),
     *("connections list", "connections show", "access users list", "access keys list", "secrets list"),
     *("mappings list", "mappings show", "mappings versions", "mappings test", "mappings preview", "mappings diff"),

@@ -8,16 +8,20 @@ import typer
 from msgspec import convert
 from rich.table import Table
 
+from millstream.bootstrap import Runtime
 from millstream.cli.choice import Category, Reason, ResolvedAs, Yes, choosing
+from millstream.cli.hub import run_hub
 from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run
 from millstream.engine.world import SystemWorld
+from millstream.flows.dry_run import Rehearsal, Tries
 from millstream.flows.order_to_erp import WAIVABLE
+from millstream.flows.preview import Previews
 from millstream.ports import bulk as ports
 from millstream.ports.desk import Filter, Resolution
 from millstream.store.bulk import PostgresBulk
 
-app = typer.Typer(help="Estimate, start, watch, pause, resume, cancel.", no_args_is_help=True)
+app = typer.Typer(help="Estimate, try out, start, watch, pause, resume, cancel.", no_args_is_help=True)
 
 
 class Doing(StrEnum):
@@ -30,6 +34,12 @@ class Doing(StrEnum):
 
 
 Action = Annotated[Doing, typer.Argument(help="What shall be done.", case_sensitive=False)]
+TRYING = (Doing.RETRY, Doing.RELEASE)
+FORECASTS = {
+    "would_be_sent": "would be sent",
+    "already_there": "are there already, and would be found",
+    "cannot_be_read": "cannot be read",
+}
 BulkId = Annotated[UUID, typer.Argument(help="As `bulk show` lists it.")]
 
 
@@ -47,6 +57,26 @@ def estimate(wanted: Filter, *, action: Action) -> None:
         return 0
 
     run(work)
+
+
+@app.command("dry-run")
+@choosing()
+def dry_run(wanted: Filter, *, action: Action) -> None:
+    """Works out what would become of the newest of them, and sends nothing."""
+    if action not in TRYING:
+        raise typer.BadParameter(f"{action.value} sends nothing; `millstream bulk estimate` says what it comes to")
+
+    async def work(runtime: Runtime) -> int:
+        await runtime.operating.overlay_keeper.begin()
+        rehearsal = Rehearsal(runtime.hub, runtime.desk, Previews(runtime.hub, runtime.operating.overlays))
+        found = await rehearsal.of(convert(action.value, Tries), wanted)
+        console.print(f"looked at {found.looked_at}; nothing was sent")
+        for one in found.outcomes:
+            why = f": {one.why}" if one.why else ""
+            console.print(plain(f"  {one.deliveries:>5} {FORECASTS[one.forecast]}{why} (as delivery {one.example})"))
+        return 0
+
+    run_hub(work)
 
 
 @app.command()

@@ -35,7 +35,7 @@ group by state, age
 order by state, age
 
 -- at_risk --
--- Money of orders that something stands in the way of. Whether it is an order is asked one by one: they are few.
+-- Money of orders that something stands in the way of. Whether it is an order is asked one by one where no book has it.
 select coalesce(o.currency, p.currency) as currency, sum(coalesce(o.grand_total, p.grand_total)) as amount,
     count(*) as orders
 from (
@@ -44,7 +44,7 @@ from (
 ) as stuck
 left join sales_order o on o.order_key = stuck.subject
 left join placed_order p on p.order_key = stuck.subject
-where o.order_key is not null
+where o.order_key is not null or p.order_key is not null
     or (select count(*) from event e where e.subject = stuck.subject and e.type = 'order.placed') > 0
 group by 1
 order by 1

@@ -10,9 +10,10 @@ from starlette.responses import Response
 from millstream.domain.access import Identity, Right
 from millstream.domain.credit import right_to_release
 from millstream.domain.states import DeliveryState
+from millstream.flows.dry_run import DryRun, Rehearsal, Tries
 from millstream.ports.bulk import Action, Became, Bulk, BulkDesk, Estimate, Order
 from millstream.ports.desk import Filter, Resolution
-from millstream.web.api.rights import Releaser, Viewer, refuse_without
+from millstream.web.api.rights import PayloadViewer, Releaser, Viewer, refuse_without
 from millstream.web.api.shapes import ID_MAX, PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, document, refusals
 from millstream.web.api.wishes import Reason, Word
 from millstream.web.problems import FieldError, Problem
@@ -50,6 +51,13 @@ class BulkWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     category: Resolution | None = None
 
 
+class DryRunWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What shall be tried out, and on which deliveries."""
+
+    action: Tries
+    filter: Wanted
+
+
 class BulkAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The estimate; and the bulk action, ready to be started, unless it was a dry run."""
 
@@ -69,7 +77,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[Became, ...]
 
 
-def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
+def bulk_routes(shapes: Shapes, *, bulk: BulkDesk, rehearsal: Rehearsal) -> APIRouter:
     """Estimate, dry run, start, progress, pause, resume, cancel."""
     router = APIRouter(prefix="/api/bulk", tags=["bulk"])
 
@@ -91,6 +99,10 @@ def bulk_routes(shapes: Shapes, *, bulk: BulkDesk) -> APIRouter:
                 wish.action, wanted, actor=identity.name, reason=wish.reason.strip(), resolution=wish.category
             )
         return answer(BulkAnswer(estimate=estimate, bulk=made))
+
+    @router.post("/dry-run", summary="Work out a sample, sending nothing", **shapes.takes(DryRunWish, DryRun))
+    async def dry_run(_: PayloadViewer, wish: Annotated[DryRunWish, document(DryRunWish)]) -> Response:
+        return answer(await rehearsal.of(wish.action, _filter(wish.filter)))
 
     @router.get("", summary="Bulk actions, the newest first", **shapes.answers(BulkList))
     async def newest(_: Viewer, limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE) -> Response:

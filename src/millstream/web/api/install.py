@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from millstream.engine.alerts.rulebook import RuleBook
 from millstream.engine.overlays.workshop import Workshop
 from millstream.flows import ROUTES
+from millstream.flows.dry_run import Rehearsal
 from millstream.flows.hub import Hub, Policy
 from millstream.flows.order_story import Interpret
 from millstream.flows.preview import Previews
@@ -54,6 +55,7 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
     drift: DriftBook
     workshop: Workshop
     previews: Previews
+    rehearsal: Rehearsal
     records: Records
     reviews: ReviewBook
     hub: Hub
@@ -81,7 +83,7 @@ def install_api(app: FastAPI, given: Operations) -> None:
         mending_routes(shapes, desk=given.desk, mending=given.mending, interpret=given.interpret),
         review_routes(shapes, book=given.reviews, hub=given.hub),
         overview_routes(shapes, overview=given.overview, routes=ROUTES, shared=shared),
-        bulk_routes(shapes, bulk=given.bulk),
+        bulk_routes(shapes, bulk=given.bulk, rehearsal=given.rehearsal),
         connection_routes(shapes, board=given.board, connections=given.connections, shared=shared),
         mapping_routes(shapes, workshop=given.workshop),
         audit_routes(shapes, log=given.audit),

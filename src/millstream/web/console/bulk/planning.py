@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from nicegui import html, ui
 
+from millstream.domain.access import Right
 from millstream.web.console.bulk.progress import DOING
 from millstream.web.console.bulk.wish import Wish
 from millstream.web.console.caring import RESOLUTIONS
@@ -37,7 +38,13 @@ _TELLS: Final = {
     "resolve": "They do not happen any more, and what waits behind them goes on. They can be opened again.",
     "discard": "They do not happen any more, and what waits behind them goes on.",
 }
-_FORECAST: Final = "forecast"  # what a dry run gives as its reason: nobody ever reads it
+_TRYING: Final = ("retry", "release")
+_FORECASTS: Final = {
+    "would_be_sent": "They would be sent",
+    "already_there": "They are there already, and would be found",
+    "cannot_be_read": "They cannot be read",
+}
+_FORECAST: Final = "forecast"  # what an estimate gives as its reason: nobody ever reads it
 
 
 class Plan:
@@ -86,7 +93,7 @@ class Plan:
             figure("Deliveries it can be done to", str(estimate["deliveries"]))
             figure("Orders", str(estimate["orders"]))
         with card("Estimate"):
-            html.p("A dry run: nothing was changed. " + _TELLS[self._action]).classes("ms-hint")
+            html.p("An estimate: nothing was changed. " + _TELLS[self._action]).classes("ms-hint")
             money = partial(draw_money, estimate["money"], estimate["orders_without_total"])
             facts([("Money of these orders", money if estimate["orders"] else "none")])
             if not estimate["shares"]:
@@ -100,8 +107,33 @@ class Plan:
                 numbers=(0,),
             )
             self._start_bar(estimate)
+        if self._action in _TRYING and estimate["deliveries"] and self._visit.may(Right.VIEW_PAYLOAD):
+            self._offer_dry_run()
         with card(f"The first {len(estimate['sample'])}"):
             table("Sample", ("Order", "Event", "State", "What it says"), list(map(_sample, estimate["sample"])))
+
+    def _offer_dry_run(self) -> None:
+        with card("Dry run"):
+            html.p(
+                "Works out the newest of them as they stand: can they be read, are they there already, what would be "
+                "sent. No system is asked, so what the systems themselves would say is not known."
+            ).classes("ms-hint")
+            place = html.div(role="status")
+            with html.div().classes("ms-actions"):
+                button("Try them out", partial(self._try_out, place))
+                command(self._wish.command("bulk", "dry-run", self._action))
+
+    async def _try_out(self, place: html.div) -> None:
+        body = {"action": self._action, "filter": self._wish.body()}
+        found = await attempt(self._visit.api.post("/api/bulk/dry-run", body))
+        if found is None:
+            return
+        place.clear()
+        with place:
+            html.p(f"Looked at {found['looked_at']}; nothing was sent.")
+            if found["outcomes"]:
+                rows = list(map(_foreseen, found["outcomes"]))
+                table("Dry run", ("Deliveries", "What would become of them", "Why", "One of them"), rows, numbers=(0,))
 
     def _start_bar(self, estimate: Mapping[str, Any]) -> None:
         with html.div().classes("ms-actions"):
@@ -130,6 +162,11 @@ class Plan:
         started = await attempt(self._visit.api.post(f"/api/bulk/{number}/start"))
         if started is not None:
             go(link_to(f"/inbox/bulk/{number}"))
+
+
+def _foreseen(one: Mapping[str, Any]) -> tuple[Any, ...]:
+    example = partial(link, str(one["example"]), link_to(f"/inbox/{one['example']}"))
+    return (str(one["deliveries"]), _FORECASTS[one["forecast"]], one["why"] or "–", example)
 
 
 def _share(share: Mapping[str, Any]) -> tuple[Any, ...]:
