@@ -1,8 +1,8 @@
 # Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
 #   make demo    the whole product on this machine, no account anywhere   ERP=sap_s4hana DEMO_ARGS="--orders 20"
 #   make test    what CI runs: check, then every test                          PYTEST_ARGS="tests/api -x"
-#   make thorough    the fine points of every page of the console, in a browser, and the long benchmarks' own tests
-#   make simulate SEED=7   lives one virtual day of faults again, out loud; make soak SEED=1000 SEEDS=100 lives many
+#   make thorough    every page of the console in all shapes, a hundred virtual days, the long benchmarks' own tests
+#   make thorough    what takes long: pages of the console in all shapes, sixty more virtual days, the benches
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
 #   make pictures takes the pictures of the README anew
 #   make bench   measures what is promised, rewrites docs/benchmarks.md    BENCH_ARGS="--only startup" or --quick
@@ -39,7 +39,7 @@ test: check browser
 	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not thorough" $(PYTEST_ARGS)
 
 thorough: setup browser
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup tests/console tests/real/test_bench_scale_out.py $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m thorough $(PYTEST_ARGS)
 
 pictures: setup browser
 	@MILLSTREAM_PICTURES=docs/pictures $(BIN)/python -m pytest -q tests/console/test_pictures.py

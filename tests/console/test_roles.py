@@ -134,9 +134,8 @@ def offered(page, path, verbs):
     return {f"{path}: {verb}" for verb in begun.values()}
 
 
-@pytest.mark.parametrize(
-    "role", [role if role is Role.CREDIT else pytest.param(role, marks=pytest.mark.thorough) for role in Role]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("role", Role)
 def test_each_role_is_offered_the_verbs_of_its_rights_and_no_other(town, person, places, role):
     someone, rights = person(role.value), RIGHTS_OF[role]
     seen, wanted, copied = set(), set(), []

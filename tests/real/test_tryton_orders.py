@@ -157,6 +157,7 @@ async def test_whichever_answer_is_lost_while_placing_the_order_is_placed_once(d
     assert n == 7  # party, sale, rounding line, quote, confirm, assign: then nothing is left to lose
 
 
+@pytest.mark.thorough
 async def test_whichever_answer_is_lost_while_cancelling_the_order_ends_cancelled(desk, people):
     for n in range(1, 30):
         key = f"undo-{n}"

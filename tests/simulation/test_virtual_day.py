@@ -23,7 +23,11 @@ from simulation.trouble import KINDS
 
 SEEDS = range(1, 101)
 BLOCK = 10  # seeds of one test; each kind of trouble happens in every block
-BLOCKS = [SEEDS[start : start + BLOCK] for start in range(0, len(SEEDS), BLOCK)]
+EVERY_TIME = 40  # so many seeds are lived for each change, the others by `make thorough`
+BLOCKS = [
+    pytest.param(seeds := SEEDS[start : start + BLOCK], marks=[pytest.mark.thorough] if seeds[0] > EVERY_TIME else [])
+    for start in range(0, len(SEEDS), BLOCK)
+]
 TWICE = (5, 12)  # the seeds that are lived several times
 JUDGED = 45  # the seed whose remains are tampered with
 
@@ -52,6 +56,7 @@ async def test_a_seed_decides_everything(seed, database):
     assert first.suffered == second.suffered
 
 
+@pytest.mark.thorough
 async def test_another_process_lives_the_same_day_whatever_its_hashes_and_its_load(database, postgres):
     _, evidence = await lived(TWICE[0], database)
     spinners = [await _python("while True: pass")]

@@ -20,6 +20,7 @@ def folder():
         yield Path(name)
 
 
+@pytest.mark.thorough
 def test_a_start_is_measured_both_ways_and_nothing_is_left_running(folder):
     path = folder / "startup.json"
     environment = {**os.environ, "TMPDIR": str(folder)}

@@ -159,6 +159,6 @@ def test_every_verb_is_there():
     }
     mending = {"retry", "amend", "release", "discard", "resolve", "reopen"}
     assert groups["deliveries"] == {"list", "show", *mending, "assign", "tag", "snooze"}
-    assert groups["bulk"] == {"estimate", "start", "show", "pause", "resume", "cancel"}
-    assert groups["connections"] == {"list", "show", "pause", "drain", "resume"}
+    assert groups["bulk"] == {"estimate", "dry-run", "start", "show", "pause", "resume", "cancel"}
+    assert groups["connections"] == {"list", "show", "test", "pause", "drain", "resume"}
     assert groups["orders"] == {"show", "list", "hold", "unhold"}
