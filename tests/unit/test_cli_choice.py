@@ -25,6 +25,7 @@ ACTIONS = Action.__args__
 EVERYTHING = [
     *(("deliveries", verb, *more, "--yes") for verb, more in VERBS.items()),
     *(("bulk", "estimate", action) for action in ACTIONS),
+    *(("bulk", "dry-run", action) for action in ("retry", "release")),
     *(("bulk", "start", action, *(VERBS[action] or WHY), "--yes") for action in ACTIONS),
 ]
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -45,7 +46,7 @@ def test_an_action_without_a_choice_does_nothing(args, none):
     assert (code, "store.unavailable" in err) == (2, True), "with a choice it asks the database"
 
 
-@pytest.mark.parametrize(("app", "covered"), [(deliveries.app, {*VERBS}), (bulk.app, {"estimate", "start"})])
+@pytest.mark.parametrize(("app", "covered"), [(deliveries.app, {*VERBS}), (bulk.app, {"estimate", "dry-run", "start"})])
 def test_every_command_that_takes_ids_is_among_them(app, covered):
     commands = typer.main.get_command(app).commands
     takers = {name for name, command in commands.items() if "ids" in {param.name for param in command.params}}
