@@ -1,5 +1,6 @@
 """The embedded PostgreSQL when it does not start at once. That it starts, dies and is revived: tests/real."""
 
+import json
 import subprocess
 
 import pytest
@@ -64,3 +65,15 @@ def test_a_server_that_never_starts_is_one_failure_that_names_its_log(folder, mo
 
 def test_what_was_never_started_or_is_stopped_is_not_revived(folder):
     assert EmbeddedPostgres(folder).revive() is False
+
+
+def test_a_process_that_was_killed_keeps_it_running_for_nobody(tmp_path):
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    killed = subprocess.Popen(["sleep", "60"])
+    users = tmp_path / ".handle_pids.json"
+    users.write_text(json.dumps([*json.loads(users.read_text()), killed.pid]))
+    killed.kill()
+    killed.wait()
+    server.stop()
+    assert not (tmp_path / "postmaster.pid").exists()

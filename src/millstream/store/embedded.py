@@ -128,9 +128,27 @@ class EmbeddedPostgres:
         pid: int = self._server.get_pid()
         return pid
 
+    @staticmethod
+    def _forget_the_dead(server: PostgresServer) -> None:
+        """Takes processes that were killed off the list of who uses it: nobody else would, and it would run on."""
+        with server._lock:  # noqa: SLF001 - the list is written under it, by every process
+            users = server.global_process_id_list
+            users.put([pid for pid in users.get() if _lives(pid)])
+
     def stop(self) -> None:
         """Stops the server when this was the last process using it."""
         with self._changing:
             if self._server is not None:
+                self._forget_the_dead(self._server)
                 self._server.cleanup()
                 self._server = None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True
