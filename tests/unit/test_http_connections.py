@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from aiohttp import ClientRequest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -74,6 +75,51 @@ async def test_what_must_not_happen_twice_is_not_sent_again_when_a_kept_connecti
             await transport.send(request)
     assert lost.value.sent is True
     assert (server.heard, server.connections) == ([method, method], 1)
+
+
+class ClosesUnderTheWriter:
+    """A kept connection is closed after it was chosen and before the request is written: `times` times."""
+
+    def __init__(self, monkeypatch, *, times: int) -> None:
+        self.left, write = times, ClientRequest.write_bytes
+
+        async def write_bytes(request, writer, connection, *rest):
+            if self.left:
+                self.left -= 1
+                connection.transport.close()
+            await write(request, writer, connection, *rest)
+
+        monkeypatch.setattr(ClientRequest, "write_bytes", write_bytes)
+
+
+async def test_a_connection_that_closes_before_the_request_is_written_is_replaced(transport, monkeypatch):
+    heard = []
+
+    async def answer(reader, writer) -> None:
+        while True:
+            heard.append(await heard_on(reader))
+            writer.write(OK)
+
+    async with serving(answer) as port:
+        request = Request(method="POST", url=f"http://127.0.0.1:{port}/orders", body=b"{}")
+        await transport.send(request)
+        closes = ClosesUnderTheWriter(monkeypatch, times=1)
+        assert (await transport.send(request)).status == 200
+    assert (heard, closes.left) == (["POST", "POST"], 0)
+
+
+async def test_what_was_never_written_was_never_sent(transport, monkeypatch):
+    heard = []
+
+    async def answer(reader, writer) -> None:
+        heard.append(await heard_on(reader))
+        writer.write(OK)
+
+    async with serving(answer) as port:
+        ClosesUnderTheWriter(monkeypatch, times=2)
+        with pytest.raises(TransportError, match="connection lost") as lost:
+            await transport.send(Request(method="POST", url=f"http://127.0.0.1:{port}/orders", body=b"{}"))
+    assert (lost.value.sent, heard) == (False, [])
 
 
 async def test_a_question_is_asked_again_when_a_kept_connection_dies(transport):

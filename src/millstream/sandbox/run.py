@@ -16,6 +16,7 @@ import uvicorn
 from millstream.sandbox.faults import Faults
 
 LOOPBACK = "127.0.0.1"
+KEPT_S = 75  # an unused connection, as long as the web servers before such systems keep it
 SYSTEMS = ("adobe_commerce", "salesforce", "sap_s4hana")
 
 
@@ -43,7 +44,9 @@ class AnnouncingServer(uvicorn.Server):
 
 def serve(app: Any, port: int, *, host: str = LOOPBACK) -> None:
     """Serves until stopped. Port 0 takes a free one."""
-    config = uvicorn.Config(app, host=host, port=port, log_level="critical", access_log=False)
+    config = uvicorn.Config(
+        app, host=host, port=port, log_level="critical", access_log=False, timeout_keep_alive=KEPT_S
+    )
     asyncio.run(AnnouncingServer(config).serve())
 
 

@@ -99,6 +99,16 @@ def _cookies(answer: aiohttp.ClientResponse) -> dict[str, str]:
     return {name: morsel.value for name, morsel in answer.cookies.items()}
 
 
+def _nothing_written(error: aiohttp.ClientError) -> bool:
+    """Whether the other side had closed the connection before the request was written to it.
+
+    aiohttp writes head and body of our requests in one go, and says in words alone that it did not write at all.
+    Words that it does not know mean "may have been sent", which is the safe side.
+    """
+    cause = error.__cause__ or error
+    return isinstance(cause, aiohttp.ClientConnectionResetError) and "closing transport" in str(cause)
+
+
 class AiohttpTransport:
     """Sends over sockets, connections kept and reused."""
 
@@ -116,7 +126,15 @@ class AiohttpTransport:
         return self._session
 
     async def send(self, request: Request) -> Response:
-        """See Transport."""
+        """See Transport. A kept connection that turns out closed before a byte was written is replaced by another."""
+        try:
+            return await self._send(request)
+        except TransportError as error:
+            if not isinstance(error.__cause__, aiohttp.ClientError) or not _nothing_written(error.__cause__):
+                raise
+        return await self._send(request)
+
+    async def _send(self, request: Request) -> Response:
         try:
             answer = await self._open().request(
                 request.method,
@@ -142,7 +160,7 @@ class AiohttpTransport:
         except TimeoutError as error:
             raise TransportError(f"no answer within {request.timeout_s:g} s", sent=True) from error
         except aiohttp.ClientError as error:
-            raise TransportError(f"connection lost: {error}", sent=True) from error
+            raise TransportError(f"connection lost: {error}", sent=not _nothing_written(error)) from error
 
     async def close(self) -> None:
         """See Transport."""
