@@ -8,11 +8,17 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from millstream.store.database import Database
 from millstream.store.embedded import EmbeddedPostgres
 
 _numbers = itertools.count(1)
+
+# The same examples each time: what fails here fails for everybody. `make thorough` looks for new ones.
+settings.register_profile("every_time", derandomize=True, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile("every_time")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the groups are read

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from millstream.domain.matching import GUEST_EMAIL_POINTS, OTHER_VAT_POINTS, POINTS, SCORE_MAX, compare, strength_of
@@ -150,7 +150,13 @@ def test_whatever_is_compared_the_score_is_its_parts_within_its_bounds(customer,
     assert {field.field for field in match.fields} == POINTS.keys()
 
 
+@pytest.mark.parametrize(("odd", "plain"), [("ϒ", "υ"), ("Ǽgir", "aegir"), ("ﬁrm", "firm")])
+def test_a_letter_that_hides_another_is_folded_to_its_end(odd, plain):
+    assert folded(odd) == plain
+
+
 @given(st.text())
+@example("ϒ")
 def test_folding_twice_is_folding_once(text):
     assert folded(folded(text)) == folded(text)
 

@@ -36,6 +36,13 @@ def core_of(company: str) -> str:
 
 def folded(text: str) -> str:
     """Words in lower case without accents, umlauts spelled out, nothing but letters and digits."""
+    before, plain = None, text
+    while plain != before:  # a letter may hide another: ǽ is æ with an accent, and æ is ae
+        before, plain = plain, _folded_once(plain)
+    return plain
+
+
+def _folded_once(text: str) -> str:
     spelled = unicodedata.normalize("NFC", text).casefold().translate(_SPELLED_OUT)
     plain = unicodedata.normalize("NFKD", spelled)
     return " ".join(_WORD.findall("".join(char for char in plain if not unicodedata.combining(char))))
