@@ -2,7 +2,7 @@
 
 Every order leaves five events, nine deliveries, nine tries with two calls each, nine rows in the audit trail and eight
 numbers it may be asked for by. One of ten of the newest fifth never reached the ERP and waits, for one of 20 causes;
-two of these are customers in doubt.
+two of these are customers in doubt. For 16 orders there was one bulk action.
 """
 
 import json
@@ -17,6 +17,7 @@ from millstream.store.database import Database
 from sample_orders import one_order
 
 EVENTS_PER_ORDER = 5
+ORDERS_PER_BULK = 16
 DAYS = 30
 STUCK_EVERY = 10
 CODES = ("customer.unknown", "customer.similar", *(f"cause.no_{n}" for n in range(2, 20)))
@@ -99,12 +100,22 @@ select d.updated_at, case when d.id % 1000 = 0 then 'mia' else 'hub:bench' end,
     case when d.id % 1000 = 0 then 'delivery.retry' else 'delivery.' || d.state end,
     substr(d.lane, strpos(d.lane, '/') + 1, 16), jsonb_build_object('delivery', d.id)
 from delivery d order by d.id""",
+    "bulk": """
+insert into bulk (id, action, wanted, reason, actor, state, estimate, last_id, upto, done, created_at, updated_at)
+select id, 'retry', jsonb_build_object('fingerprint', md5((n % 20)::text)), 'mended', 'mia', 'done', 20,
+    n, n, 20, at, at
+from fact where k = 0 and n % {per_bulk} = 0 order by at""",
 }
 
 
 def _filled(statement: str) -> str:
     codes = "array[" + ", ".join(f"'{code}'" for code in CODES) + "]"
-    return statement.replace("{days}", str(DAYS)).replace("{every}", str(STUCK_EVERY)).replace("{codes}", codes)
+    return (
+        statement.replace("{days}", str(DAYS))
+        .replace("{every}", str(STUCK_EVERY))
+        .replace("{codes}", codes)
+        .replace("{per_bulk}", str(ORDERS_PER_BULK))
+    )
 
 
 async def write_history(database: Database, *, events: int, now: datetime, interpret) -> dict[str, int]:

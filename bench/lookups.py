@@ -38,6 +38,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from fakes.erp import FakeErp  # noqa: E402 - the line above says where it is
 
 LOOKUP_MAX_MS = 300.0
+NEXT_PAGES = {"/api/failures": 10, "/api/reviews": 10, "/api/bulk": 50}  # behind so many; there are 20 causes
 WARM_UP = 5
 
 
@@ -124,6 +125,21 @@ async def deep_page(client: httpx.AsyncClient, path: str, pages: int) -> str | N
     return after
 
 
+async def later_pages(client: httpx.AsyncClient) -> dict:
+    """Name -> a function that makes the question for a page that is not the first."""
+    asked = {}
+    for path in ("/api/orders", "/api/deliveries", "/api/audit", "/api/bulk"):
+        after = await deep_page(client, path, 50)
+        if after is not None:
+            asked[f"{path.removeprefix('/api/')}: 10,000 rows back"] = (path, {"after": after})
+    for path, limit in NEXT_PAGES.items():
+        after = (await client.get(path, params={"limit": limit})).raise_for_status().json()["next"]
+        if after is None:
+            raise SystemExit(f"{path} has no next page behind {limit}")
+        asked[f"{path.removeprefix('/api/')}: next page of {limit}"] = (path, {"limit": limit, "after": after})
+    return {name: lambda question=question: question for name, question in asked.items()}
+
+
 async def measured(client: httpx.AsyncClient, ask, repeats: int) -> dict:
     """Milliseconds of so many questions, the first few left out."""
     taken = []
@@ -161,12 +177,7 @@ async def measure(url: str, *, events: int, repeats: int, planner: str) -> dict:
     async with httpx.AsyncClient(transport=transport, base_url="https://hub") as client:
         dice = random.Random(1)
         asked = lookups(events // EVENTS_PER_ORDER, dice)
-        for path in ("/api/orders", "/api/deliveries", "/api/audit"):
-            after = await deep_page(client, path, 50)
-            if after is not None:
-                asked[f"{path.rpartition('/')[2]}: 10,000 rows back"] = lambda path=path, after=after: (
-                    path, {"after": after},
-                )  # fmt: skip
+        asked |= await later_pages(client)
         bulk = await bulk_done(client, runtime)
         asked["bulk: one"] = lambda: (bulk, {})
         asked["bulk: its outcome"] = lambda: (f"{bulk}/outcome", {})

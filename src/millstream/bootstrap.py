@@ -32,7 +32,7 @@ from millstream.engine.worker import Worker, WorkerSettings
 from millstream.engine.world import SystemClock, SystemWorld
 from millstream.flows import ROUTES
 from millstream.flows.drift import DriftCheck
-from millstream.flows.erp_changes import facts_of_changes
+from millstream.flows.erp_changes import changes_of, facts_of_changes
 from millstream.flows.hub import Hub, Policy
 from millstream.flows.intake import facts_of_page, feed_of
 from millstream.flows.order_to_erp import WAIVABLE
@@ -257,7 +257,7 @@ class Runtime:
         poll = self.settings.poll
         return (
             PollTask(name=feed_of(self.hub.store.name), every_s=poll.store_every_s, ask=self.ask_store),
-            PollTask(name=f"{self.hub.erp.name}.changes", every_s=poll.erp_every_s, ask=self.ask_erp),
+            PollTask(name=changes_of(self.hub.erp.name), every_s=poll.erp_every_s, ask=self.ask_erp),
         )
 
     async def ask_store(self, cursor: dict[str, Any] | None) -> Polled:

@@ -4,16 +4,21 @@ from collections.abc import Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from millstream.alerting import Alerting
 from millstream.engine.bulk import BulkRunner
 from millstream.engine.connections import ConnectionKeeper
 from millstream.engine.overlays.keeper import OverlayKeeper
 from millstream.engine.overlays.live import LiveOverlays
 from millstream.engine.overlays.workshop import Workshop
+from millstream.engine.routes import Routes
+from millstream.flows import ROUTES
 from millstream.flows.dry_run import Rehearsal
 from millstream.flows.hub import Hub
 from millstream.flows.order_to_erp import WAIVABLE
 from millstream.flows.preview import Previews
+from millstream.flows.rewinding import Rewinder
 from millstream.ports.connections import Governed
 from millstream.ports.tap import Tap
 from millstream.ports.world import World
@@ -24,6 +29,8 @@ from millstream.store.database import READING, Database
 from millstream.store.filing import Filing
 from millstream.store.mappings import PostgresMappings
 from millstream.store.mending import PostgresMending
+from millstream.store.positions import PostgresPositions
+from millstream.store.records import PostgresRecords
 from millstream.store.reviews import PostgresReviews
 
 if TYPE_CHECKING:
@@ -51,6 +58,7 @@ class Operating:
         self._world = world
         self.reading = Database(database.url, pool_max=READERS_MAX, session=READING)
         self.board = PostgresConnections(database, clock=world.clock, reading=self.reading)
+        self.rewinder = Rewinder(hub, PostgresPositions(database, clock=world.clock, reading=self.reading))
         self.bulk = PostgresBulk(database, world=world, waivable=WAIVABLE, reading=self.reading)
         self._mending = PostgresMending(database, world=world, waivable=WAIVABLE)
         self.reviews = PostgresReviews(database, world=world, mending=self._mending, reading=self.reading)
@@ -60,6 +68,7 @@ class Operating:
         self._runner = BulkRunner(self.bulk, clock=world.clock, tap=tap)
         mappings = PostgresMappings(database, clock=world.clock, reading=self.reading)
         self.overlays = overlays
+        self.previews = Previews(msgspec.structs.replace(hub, records=PostgresRecords(self.reading)), overlays)
         self.overlay_keeper = OverlayKeeper(mappings, overlays, clock=world.clock, tap=tap)
         self.workshop = Workshop(
             mappings,
@@ -79,6 +88,7 @@ class Operating:
         from millstream.store.audit_log import PostgresAuditLog  # noqa: PLC0415 - see above
         from millstream.store.desk import PostgresDesk  # noqa: PLC0415 - see above
         from millstream.store.drift import PostgresDrift  # noqa: PLC0415 - see above
+        from millstream.store.holding import PostgresHolding  # noqa: PLC0415 - see above
         from millstream.store.lookup import PostgresLookup  # noqa: PLC0415 - see above
         from millstream.store.overview import PostgresOverview  # noqa: PLC0415 - see above
         from millstream.web.api.connections import Checkable  # noqa: PLC0415 - see above
@@ -87,7 +97,6 @@ class Operating:
         hub, world = self._hub, self._world
         systems = (("store", hub.store), ("erp", hub.erp), ("crm", hub.crm))
         desk = PostgresDesk(self._database, world=world, waivable=WAIVABLE, reading=self.reading)
-        previews = Previews(hub, self.overlays)
         install_api(
             app,
             Operations(
@@ -97,16 +106,18 @@ class Operating:
                 bulk=self.bulk,
                 overview=PostgresOverview(self.reading, clock=world.clock),
                 board=self.board,
+                rewinder=self.rewinder,
                 audit=PostgresAuditLog(self.reading, trail=audit),
                 alerts=PostgresAlertBook(self._database, clock=world.clock, reading=self.reading),
                 alert_rules=alerting.rules,
                 notifier=alerting.notifier,
                 drift=PostgresDrift(self._database, reading=self.reading),
                 workshop=self.workshop,
-                previews=previews,
-                rehearsal=Rehearsal(hub, desk, previews),
+                previews=self.previews,
+                rehearsal=Rehearsal(hub, desk, self.previews),
                 records=hub.records,
                 reviews=self.reviews,
+                holding=PostgresHolding(self._database, routes=Routes(ROUTES), world=world),
                 hub=hub,
                 interpret=self._interpret,
                 policy=hub.policy,

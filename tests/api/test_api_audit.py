@@ -6,6 +6,7 @@ import pytest
 from test_problems import assert_problem
 
 from fakes.operating_desk import operator
+from millstream.domain.access import Identity, Right
 from millstream.store import audit_log
 
 
@@ -54,6 +55,24 @@ async def test_the_export_is_every_row_as_a_line_the_oldest_first(desk, monkeypa
     exported = [json.loads(line) for line in answer.text.splitlines()]
     listed = (await desk.get("/audit", limit=200))["items"]
     assert exported == listed[::-1]
+
+
+async def test_what_was_amended_is_told_and_shown_only_to_who_may_see_payloads(desk):
+    held = await desk.held()
+    payload = (await desk.get(f"/deliveries/{held['id']}"))["data"]
+    await desk.post(f"/deliveries/{held['id']}/amend", {"payload": payload, "reason": "as it was"})
+    (row,) = (await desk.get("/audit", action="delivery.amend"))["items"]
+    assert row["detail"]["amended"] == payload
+
+    async def a_key(_):
+        return Identity(name="key/books", kind="key", rights=frozenset({Right.VIEW_AUDIT}))
+
+    desk.app.state.authenticate = a_key
+    (listed,) = (await desk.get("/audit", action="delivery.amend"))["items"]
+    exported = json.loads((await desk.ask("GET", "/audit/export", action="delivery.amend")).text)
+    del row["detail"]["amended"]
+    assert listed == exported == row
+    assert row["detail"]["reason"] == "as it was"
 
 
 async def test_an_untouched_trail_proves_itself_and_an_altered_one_is_found(desk):

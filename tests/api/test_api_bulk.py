@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+from base64 import urlsafe_b64encode
 from uuid import UUID
 
 import pytest
 from test_problems import assert_problem
 
 from fakes.operating_desk import operator
+from fakes.tap import RecordingTap
 from millstream.engine.bulk import BulkRunner
+from millstream.ports.desk import Filter
+from millstream.store import actions
 from millstream.store import bulk as bulk_module
 
 CAUSE = {"filter": {"code": "price.stale"}, "reason": "prices corrected"}
@@ -92,6 +96,34 @@ async def test_an_estimate_changes_nothing(desk):
     assert [row["id"] for row in told["estimate"]["sample"]] == ids
     assert (await desk.get("/bulk"))["items"] == []
     assert await run_all(desk) == 0
+
+
+async def test_they_are_listed_page_by_page_the_newest_first_and_those_of_one_moment_by_id(desk):
+    wish = {"action": "retry", "filter": {"ids": [1]}, "reason": "x", "dry_run": False}
+    made = []
+    for late in (0, 0, 1, 0):  # the house's clock stands still: some are of the same moment
+        desk.house.world.clock.advance(late)
+        made.append((await desk.post("/bulk", wish))["bulk"])
+    assert len({bulk["created_at"] for bulk in made}) == 2
+    expected = [bulk["id"] for bulk in sorted(made, key=lambda bulk: (bulk["created_at"], bulk["id"]), reverse=True)]
+    for limit in (1, 2, 3, 4):
+        seen, place, pages = [], None, 0
+        while place is not None or not pages:
+            page = await desk.get("/bulk", limit=limit, **({"after": place} if place else {}))
+            seen += [bulk["id"] for bulk in page["items"]]
+            place, pages = page["next"], pages + 1
+        assert (seen, pages) == (expected, -(-4 // limit))
+
+
+def place_of(*members):
+    return urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
+
+
+async def test_a_place_of_no_list_of_bulk_actions_is_refused(desk):
+    moments = ("2026-11-24T08:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")
+    for after in ("x", place_of(1, 2), *(place_of(moment, str(UUID(int=1))) for moment in moments)):
+        problem = assert_problem(await desk.ask("GET", "/bulk", after=after), 422, "request.invalid")
+        assert "must be the `next` of the page before" in problem["detail"]
 
 
 async def test_it_does_every_delivery_once_each_with_its_row_in_the_trail(desk):
@@ -251,6 +283,27 @@ async def test_an_unknown_action_is_a_problem(desk):
     assert_problem(await desk.ask("POST", f"{nowhere}/explode"), 422, "request.invalid")
 
 
+async def test_what_the_filter_does_not_mean_any_more_when_its_turn_comes_is_left_alone(desk, monkeypatch):
+    """Somebody takes one on after the batch was looked up, and before its lanes are held."""
+    ids = await seven_held(desk)
+    bulk_id = await ready(desk, filter={"states": ["held"], "code": "price.stale"})
+    await desk.post(f"/bulk/{bulk_id}/start")
+    hold = actions.lock_lanes
+
+    async def hold_too_late(connection, lanes):
+        monkeypatch.setattr(actions, "lock_lanes", hold)
+        await desk.house.value("update delivery set fault_code = 'sku.unknown' where id = $1 returning id", ids[0])
+        await desk.house.hub.desk.retry(Filter(ids=(ids[1],)), actor="anna")
+        await hold(connection, lanes)
+
+    monkeypatch.setattr(actions, "lock_lanes", hold_too_late)
+    await run_all(desk)
+    done = await desk.get(f"/bulk/{bulk_id}")
+    assert (done["state"], done["done"], done["refused"]) == ("done", 5, 0)
+    by_bulk = [detail["delivery"] for actor, detail in await audited(desk) if "bulk" in detail]
+    assert by_bulk == ids[2:]
+
+
 async def test_the_runner_works_them_off_beside_the_deliveries(desk):
     await seven_held(desk)
     bulk_id = await ready(desk)
@@ -268,6 +321,34 @@ async def test_the_runner_works_them_off_beside_the_deliveries(desk):
         await rested.wait()
     task.cancel()
     assert (await desk.get(f"/bulk/{bulk_id}"))["state"] == "done"
+
+
+async def test_a_mistake_of_ours_in_a_bulk_action_is_told_and_ends_nothing_else():
+    class Desk:
+        def __init__(self):
+            self.batches = 0
+
+        async def run_batch(self):
+            self.batches += 1
+            if self.batches == 1:
+                raise ZeroDivisionError("a mistake of ours")
+            return self.batches < 4
+
+    class Clock:
+        def __init__(self):
+            self.rests = 0
+
+        async def sleep(self, seconds):
+            self.rests += 1
+            if self.rests == 2:
+                raise asyncio.CancelledError
+
+    desk, tap = Desk(), RecordingTap()
+    with pytest.raises(asyncio.CancelledError):
+        await BulkRunner(desk, clock=Clock(), tap=tap).run()
+    assert desk.batches == 4
+    (told,) = tap.named("bulk.crashed")
+    assert (told["error"], type(told["bug"])) == ("ZeroDivisionError: a mistake of ours", ZeroDivisionError)
 
 
 async def test_the_outcome_tells_where_its_deliveries_are_now_and_nobody_elses(desk):

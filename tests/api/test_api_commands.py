@@ -39,8 +39,10 @@ COMMANDS = {
     "POST /api/bulk": "bulk start",
     "POST /api/bulk/dry-run": "bulk dry-run",
     "POST /api/bulk/{bulk_id}/{order}": "bulk resume",  # and the others of `Order`, see below
+    **{f"POST /api/orders/{{key}}/{verb}": f"orders {verb}" for verb in ("hold", "unhold")},
     **{
-        f"POST /api/connections/{{name}}/{verb}": f"connections {verb}" for verb in ("pause", "drain", "resume", "test")
+        f"POST /api/connections/{{name}}/{verb}": f"connections {verb}"
+        for verb in ("pause", "drain", "resume", "test", "rewind")
     },
     **{
         f"POST /api/reviews/{{delivery_id}}/{verb}": f"reviews {verb}"

@@ -76,6 +76,7 @@ async def test_without_a_higher_limit_the_erp_holds_it_again_with_its_own_reason
     page = await desk.get(f"/deliveries/{held['id']}")
     assert (page["delivery"]["state"], page["delivery"]["code"]) == ("held", "credit.limit_exceeded")
     assert "exceeds the customer's credit limit" in page["delivery"]["message"]
+    assert page["delivery"]["message"].endswith("agree to it here: `release`, with the right release_credit")
     assert page["delivery"]["tries"] == held["tries"] + 1
     assert page["waived"] == [], "nothing is waived: the ERP decides, today and the next time"
 

@@ -1,11 +1,13 @@
 """What the inbox shows: views of causes, explanations, what a delivery would send, what was done to it."""
 
 import json
+from base64 import urlsafe_b64encode
 
 import pytest
 from test_problems import assert_problem
 
 from fakes.operating_desk import operator
+from millstream.ports.desk import FIRST_TRIES_TOLD, NEWEST_TRIES_TOLD
 from millstream.ports.mappings import Version
 from millstream.ports.overlay import Rule
 
@@ -23,6 +25,15 @@ async def counts(desk, role="admin"):
     return {one["view"]: one["deliveries"] for one in items}
 
 
+async def same_in_list_and_view(desk, view):
+    """One cause: its orders and their money are those of the view. They are answered."""
+    (one,) = [each for each in (await desk.get("/failures/views"))["items"] if each["view"] == view]
+    (cause,) = await in_view(desk, view)
+    worth = ("orders", "money", "orders_without_total")
+    assert [one[name] for name in worth] == [cause[name] for name in worth]
+    return tuple(one[name] for name in worth)
+
+
 async def in_view(desk, view, role="admin"):
     return (await desk.ask("GET", "/failures", role=role, view=view)).json()["items"]
 
@@ -38,6 +49,11 @@ class TestViews:
         assert await counts(desk) == {
             "all": 2, "mine": 1, "unassigned": 1, "at_risk": 2, "snoozed": 0, "resolved": 0,
         }  # fmt: skip
+        assert await same_in_list_and_view(desk, "mine") == (1, [], 1)
+        await desk.house.hub.operating.filing.file_waiting_orders()
+        orders, (total,), unknown = await same_in_list_and_view(desk, "all")
+        assert (orders, total["orders"], total["currency"], unknown) == (2, 2, "EUR", 0)
+        assert (await same_in_list_and_view(desk, "unassigned"))[1][0]["orders"] == 1
         (mine,) = await in_view(desk, "mine")
         assert (mine["held"], mine["assignees"], mine["unassigned"], mine["tags"]) == (
             1, ["mia.admin"], 0, ["fair", "urgent"],
@@ -55,6 +71,7 @@ class TestViews:
         assert await counts(desk) == {
             "all": 0, "mine": 0, "unassigned": 0, "at_risk": 0, "snoozed": 1, "resolved": 1,
         }  # fmt: skip
+        assert (await same_in_list_and_view(desk, "resolved"))[0] == 1
         (resolved,) = await in_view(desk, "resolved")
         assert (resolved["resolved"], resolved["held"], resolved["code"]) == (1, 0, "price.stale")
         desk.house.world.clock.advance(31 * 86_400)
@@ -73,6 +90,33 @@ class TestViews:
         resolved = await desk.get(path, resolved=True)
         assert (resolved["resolved"], resolved["held"], resolved["orders"]) == (1, 0, 1)
         assert_problem(await desk.ask("GET", "/failures/000000000000"), 404, "cause.unknown")
+
+    async def test_causes_come_page_by_page_the_one_with_most_orders_first_and_ties_by_fingerprint(self, desk):
+        for _ in range(5):
+            await desk.house.place(("GHOST-1", 1))
+        await desk.house.settle_down()
+        ids = [row["id"] for row in await desk.house.rows("select id from delivery where state = 'held' order by id")]
+        async with desk.house.database.transaction() as connection:
+            for delivery, fingerprint in zip(ids, ["d", "b", "c", "b", "a"], strict=True):
+                await connection.execute("update delivery set fingerprint = $2 where id = $1", delivery, fingerprint)
+        for limit in (1, 2, 3, 4):
+            seen, place = [], None
+            while place is not None or not seen:
+                page = await desk.get("/failures", limit=limit, **({"after": place} if place else {}))
+                seen += [page["items"]]
+                place = page["next"]
+            found = [(cause["fingerprint"], cause["orders"]) for items in seen for cause in items]
+            assert found == [("b", 2), ("a", 1), ("c", 1), ("d", 1)]
+            assert {len(items) for items in seen[:-1]} <= {limit}
+            assert len(seen) == -(-4 // limit)
+
+    async def test_a_place_of_no_list_of_causes_is_refused_and_says_what_a_place_is(self, desk):
+        for members in ((), ("a", 1), (1, "a\0"), (1, ""), (-1, "a"), (2**63, "a")):
+            after = urlsafe_b64encode(json.dumps(members).encode()).decode().rstrip("=")
+            problem = assert_problem(await desk.ask("GET", "/failures", after=after), 422, "request.invalid")
+            assert "must be the `next` of the page before" in problem["detail"]
+            assert problem["errors"][0]["field"] == "query.after"
+        assert_problem(await desk.ask("GET", "/failures", after="no place"), 422, "request.invalid")
 
     async def test_a_view_that_does_not_exist_is_refused(self, desk):
         assert_problem(await desk.ask("GET", "/failures", view="everything"), 422, "request.invalid")
@@ -102,6 +146,39 @@ class TestOneDelivery:
         assert "release" not in page["can"]
 
 
+class TestTries:
+    async def test_of_what_waited_for_months_the_first_and_the_newest_are_told_and_the_others_page_by_page(self, desk):
+        held = await desk.held()
+        path, tries = f"/deliveries/{held['id']}", 1000
+        async with desk.house.database.transaction() as connection:
+            (before,) = await connection.fetch("select n from attempt where delivery_id = $1", held["id"])
+            await connection.execute(
+                """insert into attempt (delivery_id, n, worker, started_at, ended_at, outcome)
+                select $1, n, 'w', now(), now(), 'retry' from generate_series(2, $2) n""", held["id"], tries,
+            )  # fmt: skip
+            await connection.execute(
+                """insert into call (delivery_id, n, step, system, operation, outcome, ms)
+                select $1, n, 1, 'shop', 'read', 'ok', 1 from generate_series(2, $2) n""", held["id"], tries,
+            )  # fmt: skip
+        page = await desk.get(path)
+        numbers = [one["n"] for one in page["attempts"]]
+        assert before["n"] == 1
+        assert numbers == [*range(1, FIRST_TRIES_TOLD + 1), *range(tries - NEWEST_TRIES_TOLD + 1, tries + 1)]
+        assert page["tries_left_out"] == tries - FIRST_TRIES_TOLD - NEWEST_TRIES_TOLD
+        assert [len(one["calls"]) for one in page["attempts"][1:]] == [1] * (len(numbers) - 1)
+        seen, after = [], None
+        while after or not seen:
+            part = await desk.get(f"{path}/attempts", limit=100, **({"after": after} if after else {}))
+            seen, after = seen + part["items"], part["next"]
+        assert [one["n"] for one in seen] == list(range(tries, 0, -1))
+        assert seen[500]["calls"] == [{**page["attempts"][5]["calls"][0], "n": seen[500]["n"]}]
+        assert_problem(await desk.ask("GET", "/deliveries/999999/attempts"), 404, "delivery.unknown")
+
+    async def test_of_few_all_are_told(self, desk):
+        page = await desk.get(f"/deliveries/{(await desk.held())['id']}")
+        assert ([one["n"] for one in page["attempts"]], page["tries_left_out"]) == ([1], 0)
+
+
 class TestHistory:
     async def test_it_tells_what_was_done_to_this_delivery_alone(self, desk):
         held, other = await desk.held(), await desk.held()
@@ -111,6 +188,17 @@ class TestHistory:
         assert (items[0]["actor"], items[0]["action"]) == ("mia.admin", "delivery.assign")
         assert {row["detail"]["delivery"] for row in items} == {held["id"]}
         assert_problem(await desk.ask("GET", "/deliveries/999999/history"), 404, "delivery.unknown")
+
+    async def test_it_comes_page_by_page_to_its_end(self, desk):
+        path = f"/deliveries/{(await desk.held())['id']}"
+        for name in ("ann", "ben", "cai"):
+            await desk.post(f"{path}/assign", {"assignee": name})
+        whole = await desk.get(f"{path}/history")
+        first = await desk.get(f"{path}/history", limit=2)
+        rest = await desk.get(f"{path}/history", limit=2, after=first["next"])
+        assert (whole["next"], rest["next"], len(whole["items"])) == (None, None, 4)
+        assert first["items"] + rest["items"] == whole["items"]
+        assert_problem(await desk.ask("GET", f"{path}/history", after="x"), 422, "request.invalid")
 
     async def test_an_amended_payload_is_told_to_who_may_see_payloads(self, desk):
         held = await desk.held()

@@ -219,6 +219,10 @@ async def test_a_rollback_is_a_new_version_with_the_content_of_the_old_one(desk)
     assert (version["version"], version["restores"]) == (3, 1)
     assert [one["expression"] for one in version["rules"]] == [PO["rules"][0]["expression"]]
     assert [one["version"] for one in (await desk.get(f"{CRM}/versions"))["items"]] == [3, 2, 1]
+    first = await desk.get(f"{CRM}/versions", limit=2)
+    rest = await desk.get(f"{CRM}/versions", limit=2, after=first["next"])
+    assert [[one["version"] for one in page["items"]] for page in (first, rest)] == [[3, 2], [1]]
+    assert rest["next"] is None
     off = await desk.post(f"{CRM}/rollback", {"reason": "no fields at all", "on_top_of": 3, "version": 0})
     assert off["rules"] == []
     assert_problem(await desk.ask("POST", f"{CRM}/rollback", {**wish, "version": 9}), 404, "mapping.unknown")

@@ -16,8 +16,11 @@ BULK = "/bulk/00000000-0000-7000-8000-000000000000"
 ALLOWED = {
     ("GET", "/orders"): EVERYBODY,
     ("GET", "/orders/x"): EVERYBODY,
+    ("POST", "/orders/x/hold"): DESK,
+    ("POST", "/orders/x/unhold"): DESK,
     ("GET", "/deliveries"): EVERYBODY,
     ("GET", "/deliveries/1"): EVERYBODY,
+    ("GET", "/deliveries/1/attempts"): EVERYBODY,
     ("GET", "/deliveries/1/history"): EVERYBODY,
     ("GET", "/deliveries/1/preview"): EVERYBODY - {Role.VIEWER},
     ("POST", "/deliveries/1/preview"): DESK,
@@ -55,6 +58,7 @@ ALLOWED = {
     ("POST", "/connections/shop/drain"): INTEGRATION,
     ("POST", "/connections/shop/resume"): INTEGRATION,
     ("POST", "/connections/shop/test"): INTEGRATION,
+    ("POST", "/connections/shop/rewind"): INTEGRATION,
     ("GET", "/alerts"): EVERYBODY,
     ("GET", "/alerts/1"): EVERYBODY,
     ("POST", "/alerts/1/acknowledge"): INTEGRATION,
@@ -101,15 +105,14 @@ async def test_the_matrix_names_every_operation_there_is(database):
         ("POST", "/api/bulk/{bulk_id}/{order}"),
         ("GET", "/api/bulk/{bulk_id}"),
         ("GET", "/api/bulk/{bulk_id}/outcome"),
-        ("GET", "/api/orders/{key}"),
     }
     for verb, path in ALLOWED:
         plain = path.replace("/deliveries/1", "/deliveries/{delivery_id}").replace("/shop/", "/{name}/")
-        plain = plain.replace("/reviews/1", "/reviews/{delivery_id}")
+        plain = plain.replace("/orders/x", "/orders/{key}").replace("/reviews/1", "/reviews/{delivery_id}")
         plain = plain.replace("/failures/f1", "/failures/{fingerprint}")
         plain = plain.replace("/alerts/1", "/alerts/{alert_id}").replace("/rules/backlog", "/rules/{code}")
         plain = plain.replace("/crm/outbound", "/{connection}/{direction}")
-        if not plain.startswith(BULK) and plain != "/orders/x":
+        if not plain.startswith(BULK):
             named.add((verb, f"/api{plain}"))
     assert described == named
 

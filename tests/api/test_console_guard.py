@@ -5,6 +5,7 @@ import pytest
 from starlette.responses import HTMLResponse, PlainTextResponse
 
 from fakes.access import LOOPBACK, AccessHouse, sign_in
+from millstream.domain.errors import Retry
 from millstream.web.auth.gate import WATCHING_HEADER
 from millstream.web.console.guard import ConsoleGuard
 
@@ -46,6 +47,23 @@ async def visitor(house):
         visitor = Visitor(house, browser)
         async with visitor.client:
             yield visitor
+
+
+class Away:
+    """A gate behind which the database does not answer."""
+
+    async def authenticate(self, _):
+        raise Retry("store.unavailable", "PostgreSQL does not answer")
+
+
+async def test_while_the_database_is_away_people_are_told_so_and_the_page_tries_again():
+    guard = ConsoleGuard(pages, gate=Away(), public_url=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=LOOPBACK) as client:
+        answer = await client.get("/console/orders")
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert "The database does not answer" in answer.text
+    assert 'http-equiv="refresh"' in answer.text
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 async def test_a_page_that_watches_keeps_no_session_young(house, visitor):

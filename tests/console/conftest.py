@@ -30,6 +30,7 @@ EVERY_TIME = {
         "test_a_wrong_password_is_told_and_the_right_one_leads_to_the_page_wanted_first",
         "test_no_script_runs_that_the_page_did_not_name_and_each_page_names_anew",
         "test_the_live_line_is_not_polled_by_pages_of_others",
+        "test_an_address_without_a_page_is_answered_by_a_page_that_leads_on",
         "test_the_live_line_is_not_opened_without_a_session",
         "test_the_live_line_is_not_opened_by_web_sockets_of_others",
     },

@@ -48,6 +48,11 @@ def test_an_alert_comes_with_effect_and_cause_is_taken_on_and_is_over_by_itself(
     assert someone.violations() == []
     alert.get_by_role("button", name="I am on it").click()
     dialog = page.get_by_role("dialog")
+    page.wait_for_function("document.activeElement.tagName === 'TEXTAREA'")
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    page.wait_for_function("document.activeElement.textContent.includes('I am on it')")  # where it was opened
+    alert.get_by_role("button", name="I am on it").click()
     dialog.get_by_label("Reason (if you like)").fill("calling the plant")
     page.wait_for_timeout(2500)  # time in which the page asks again: what is typed must still be there
     assert dialog.get_by_label("Reason (if you like)").input_value() == "calling the plant"
@@ -70,6 +75,11 @@ def test_the_page_of_an_alert_says_what_to_do(town, person, erp_down, looks_righ
     alert = town.until(lambda: open_alert(town), what="the alert")
     page = person("viewer").open(f"/alerts/{alert['id']}")
     page.get_by_role("region", name="What to do").get_by_text("Orders do not reach the ERP").wait_for()
+    assert page.get_by_role("button", name="I am on it").count() == 0
+    page = person("integrator").open(f"/alerts/{alert['id']}")
+    page.get_by_role("button", name="I am on it").click()
+    page.get_by_role("dialog").get_by_role("button", name="I am on it").click()
+    page.get_by_text("somebody is on it").wait_for()
     looks_right(f"/alerts/{alert['id']}", ".ms-effect")
 
 

@@ -155,6 +155,11 @@ def test_a_viewer_watches_and_steers_nothing(town, person, ghosts):
     assert page.get_by_text("Bulk actions need the right replay.").is_visible()
     page.goto(f"{town.url}/console/inbox/bulk")
     page.get_by_role("region", name="Bulk actions").wait_for()
+    newer = ready(town, ghosts)
+    place = town.api.get("/api/bulk", params={"limit": 1}).json()["next"]
+    page.goto(f"{town.url}/console/inbox/bulk?after={place}")
+    page.get_by_role("link", name="Newest", exact=True).wait_for()
+    assert [page.locator(f"a[href$='{one['id']}']").count() for one in (newer, bulk)] == [0, 1]
 
 
 def test_there_is_no_such_bulk_action(person):

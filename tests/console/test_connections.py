@@ -174,3 +174,21 @@ def test_the_dialog_is_clean_too(person, crm, view):
     assert someone.violations() == []
     assert someone.overflow() <= 0
     page.get_by_role("dialog").get_by_role("button", name="Back").click()
+
+
+def test_a_store_is_read_again_from_a_moment_on_after_its_meaning_was_shown(town, person):
+    number = town.place()["increment_id"]
+    town.until_state(number, "confirmed")
+    shop = next(one["name"] for one in standings(town) if one["kind"] == "store")
+    crm = next(one["name"] for one in standings(town) if one["kind"] == "crm")
+    page = person("integrator").open("/connections")
+    assert card(page, crm).get_by_role("button", name=f"Rewind {crm}").count() == 0, "nothing is polled from it"
+    card(page, shop).get_by_role("button", name=f"Rewind {shop}").click()
+    page.get_by_role("dialog").get_by_role("button", name="Show what it means").click()
+    page.get_by_role("dialog").get_by_text("they are known already and change nothing").wait_for()
+    decide(page, "Rewind", "the store was restored")
+    page.get_by_text(re.compile(f"{shop} is read from .* on at its next poll")).wait_for()
+    audit = town.api.get("/api/audit", params={"action": "connection.rewind"}).json()["items"]
+    assert [(row["actor"], row["detail"]["reason"]) for row in audit] == [
+        ("integrator-person", "the store was restored")
+    ]

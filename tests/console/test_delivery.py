@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from troubles import clear, delivery, do, failing, give_reason, press, until_state
+from troubles import choose, clear, delivery, do, failing, give_reason, press, until_state
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("console-inbox")]
 
@@ -83,6 +83,22 @@ def test_a_ghost_is_amended_to_a_real_item_and_the_order_is_confirmed(town, pers
     page.get_by_role("cell", name="released from its rule").wait_for()
     amended = page.get_by_role("row").filter(has_text="the shopper meant the valve")
     assert "order-desk-person" in amended.inner_text()
+    the_store_would_be_asked(town, person("order_desk"), ghost["subject"])
+
+
+def the_store_would_be_asked(town, someone, key):
+    """What the hub asks of the store stands there in the words that the shopper was told."""
+    wanted = {"order": key, "to": "store", "type": "order.confirmed"}
+    (told,) = town.api.get("/api/deliveries", params=wanted).json()["items"]
+    page = someone.open(f"/inbox/{told['id']}")
+    page.get_by_text("What the hub asks are its requests to the connector").wait_for()
+    offered = choices(page, "Right")
+    assert [name.partition(" of ")[0] for name in offered] == [
+        "As it came", "As the hub reads it", "What the hub asks", offered[-1],
+    ]  # fmt: skip
+    assert offered[-1].endswith("would get it")
+    choose(page, "Right", offered[-2])
+    page.locator(".ms-diff-right").filter(has_text="Your order is confirmed. Our number: ").first.wait_for()
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_a_route_opens_its_queue_by_keyboard_and_keeps_it_in_the_address(town, p
     queue = page.get_by_role("region", name="Queue", exact=True)
     row = queue.get_by_role("row", name=re.compile(order["order_key"]))
     row.wait_for()
-    assert "held" in row.inner_text()
+    assert "needs a decision" in row.inner_text()
     assert "when somebody decides" in row.inner_text()
     page.wait_for_url(re.compile(r"/console/flow\?window=900&type=order.placed&to=erp$"))
     page.wait_for_function("document.activeElement.id === 'queue'")

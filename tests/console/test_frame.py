@@ -176,6 +176,16 @@ def test_no_script_runs_that_the_page_did_not_name_and_each_page_names_anew(sign
     assert len(set(nonces)) == len(nonces)
 
 
+def test_an_address_without_a_page_is_answered_by_a_page_that_leads_on(signed_in, town):
+    page = signed_in.get("/console/nowhere/at-all")
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "No page has this address." in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    stranger = httpx.get(f"{town.url}/console/nowhere/at-all")
+    assert (stranger.status_code, "/console/sign-in" in stranger.headers["location"]) == (303, True)
+    assert httpx.get(f"{town.url}/console/_nicegui/nothing.js").status_code == 404
+
+
 def test_nothing_is_loaded_from_elsewhere(town, person):
     someone = person()
     asked = []

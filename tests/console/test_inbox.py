@@ -63,6 +63,34 @@ def test_a_new_failure_appears_without_a_reload(town, person, ghost):
     cell.get_by_text(str(before + 1), exact=True).wait_for()
 
 
+def test_causes_beyond_the_first_page_are_reached_and_the_command_goes_with_the_page(town, person):
+    clear(town)
+    try:
+        for n in range(52):  # letters: numbers in a message make no other cause
+            domain = f"{chr(97 + n // 26)}{chr(97 + n % 26)}.example"
+            town.place(guest={"email": f"someone@{domain}", "firstname": "Some", "lastname": "One"})
+        town.until(lambda: views(town)["all"]["causes"] == 52, what="52 causes")
+        page = person().open("/inbox")
+        page.get_by_text("In this view: 52 causes, 52 deliveries, 52 orders").wait_for()
+        first = page.locator(".ms-cause").evaluate_all("links => links.map(link => link.href)")
+        page.get_by_role("link", name="More causes").click()
+        page.wait_for_url("**/inbox?after=*")
+        page.get_by_text("No more causes.").wait_for()
+        rest = page.locator(".ms-cause").evaluate_all("links => links.map(link => link.href)")
+        assert (len(first), len(rest), len({*first, *rest})) == (50, 2, 52)
+        press(page, "Copy as command")
+        told = page.evaluate("navigator.clipboard.readText()")
+        assert told == f"millstream deliveries causes --after={page.url.partition('after=')[2]}"
+        page.get_by_role("link", name="Those with most orders").click()
+        page.wait_for_url("**/inbox")
+    finally:
+        clear(town)
+
+
+def views(town) -> dict:
+    return {one["view"]: one for one in town.api.get("/api/failures/views").json()["items"]}
+
+
 def test_views_are_kept_in_the_address_and_say_so_when_they_are_empty(town, person):
     someone = person("credit")
     page = someone.open("/inbox?view=mine")

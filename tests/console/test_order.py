@@ -128,7 +128,7 @@ def test_numbers_and_the_command_can_be_copied(person, confirmed):
     page.get_by_role("button", name=f"ERP {order['erp_number']}", exact=True).click()
     page.get_by_role("button", name="ERP Copied").wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == order["erp_number"]
-    page.get_by_role("button", name="Copy as command").click()
+    page.get_by_role("button", name="Copy as command", exact=True).click()
     page.get_by_role("button", name="Copied", exact=True).wait_for()
     assert page.evaluate("navigator.clipboard.readText()") == f"millstream orders show {order['number']}"
 
@@ -144,6 +144,22 @@ def test_who_may_not_see_payloads_sees_a_masked_address_and_no_raw_order(person,
     mine.get_by_role("button", name="E-mail anna@acme-water.example").wait_for()
     mine.get_by_text("Show the order as JSON").click()
     assert order["number"] in mine.get_by_role("region", name="The order as JSON").inner_text()
+
+
+def test_an_order_is_put_on_hold_with_a_reason_and_the_timeline_tells_it_while_one_looks(town, person, confirmed):
+    order = confirmed()
+    page = person("order_desk").open(f"/orders/{order['order_key']}")
+    page.get_by_role("button", name="Hold…").click()
+    dialog = page.get_by_role("dialog")
+    said = f"millstream orders hold --reason REASON {order['number']}"
+    dialog.locator(f".ms-copy[data-text='{said}']").wait_for()
+    dialog.get_by_label("Reason").fill("the customer called")
+    dialog.get_by_role("button", name="Hold", exact=True).click()
+    page.get_by_role("button", name="Take off hold…").wait_for()
+    words = "Somebody wants it on hold in the store: told to the store"
+    page.get_by_role("region", name="What happened, newest first").get_by_text(words).first.wait_for()
+    audit = town.api.get("/api/audit", params={"action": "order.hold", "subject": order["order_key"]}).json()["items"]
+    assert [(row["actor"], row["detail"]["reason"]) for row in audit] == [("order-desk-person", "the customer called")]
 
 
 def test_an_unknown_order_leads_to_the_search(town, person):

@@ -49,6 +49,8 @@ def test_strangers_are_shown_to_the_sign_in_and_back(town, path):
 
 REPLAY, BRAKE, ALERTS, ACCESS = Right.REPLAY, Right.MANAGE_CONNECTIONS, Right.MANAGE_ALERTS, Right.MANAGE_ACCESS
 VERBS = {  # page -> what its buttons begin with -> the right without which nobody sees it
+    "/orders/{order}": {"Hold…": REPLAY},
+    "/orders/{on_hold}": {"Hold…": REPLAY, "Take off hold…": REPLAY},
     "/inbox/{held}": {
         "Retry…": REPLAY,
         "Amend…": Right.AMEND_PAYLOAD,
@@ -76,14 +78,14 @@ VERBS = {  # page -> what its buttons begin with -> the right without which nobo
         "Tag…": REPLAY,
         "Snooze…": REPLAY,
     },
-    "/inbox/bulk?action=retry&cause={cause}": {"Retry ": REPLAY},
+    "/inbox/bulk?action=retry&cause={cause}": {"Retry ": REPLAY, "Try them out": REPLAY},
     "/reviews/{review}": {
         "Create an account": REPLAY,
         "Link to an account by its id": REPLAY,
         "Reject the order": REPLAY,
         "Ask the CRM again": Right.VIEW,
     },
-    "/connections": {"Pause ": BRAKE, "Drain ": BRAKE, "Test ": BRAKE},
+    "/connections": {"Pause ": BRAKE, "Drain ": BRAKE, "Test ": BRAKE, "Rewind ": BRAKE},
     "/mappings/{mapping}": {
         "Publish": BRAKE,
         "Save draft": BRAKE,
@@ -116,8 +118,11 @@ def places(town):
     guest = {"email": "nora@roles.example", "firstname": "Nora", "lastname": "New"}
     review = failing(town, ("OIL-1L", 1), code="customer.unknown", guest=guest)
     town.api.post("/api/access/keys", json={"name": "roles", "role": "viewer", "days": 1}).raise_for_status()
+    town.api.post(f"/api/orders/{credit['subject']}/hold", json={"reason": "roles"}).raise_for_status()
     mapping = town.api.get("/api/mappings").json()["items"][0]
     yield {
+        "order": held["subject"],
+        "on_hold": credit["subject"],
         "held": held["id"],
         "credit": credit["id"],
         "cause": held["fingerprint"],

@@ -326,7 +326,9 @@ async def test_the_promised_date_goes_into_its_own_attribute_where_the_store_has
         order.store_order_id, order.number, erp_number="SO-1", status=None, key=KEY, ship_date=date(2026, 12, 4)
     )
     await house.port.promise(order.store_order_id, order.number, ship_date=date(2026, 12, 11), key=f"{KEY}/moved")
-    await house.port.promise(order.store_order_id, order.number, ship_date=None, key=f"{KEY}/unknown")
     now = (await house.port.read_order(order.store_order_id)).raw
     assert now["custom_attributes"] == [{"attribute_code": "expected_ship_date", "value": "2026-12-11"}]
     assert now["ext_order_id"] == "SO-1"
+    await house.port.promise(order.store_order_id, order.number, ship_date=None, key=f"{KEY}/unknown")
+    now = (await house.port.read_order(order.store_order_id)).raw
+    assert now["custom_attributes"] == [{"attribute_code": "expected_ship_date", "value": ""}]

@@ -233,6 +233,19 @@ async def test_what_is_made_to_order_ships_when_it_is_made_and_a_blocked_order_n
     assert len((await sap.sim("GET", "production")).json()) == 1, "nothing is made for a blocked order"
 
 
+async def test_the_rest_of_an_item_is_rejected_once_what_was_delivered_has_left(sap):
+    await order(sap)
+    first = (await sap.sim("POST", "deliveries", {"order": "5000001", "quantities": {"10": 1}})).json()
+    rejection = {"item": "10", "SalesDocumentRjcnReason": "62"}
+    refused = await sap.sim("POST", "orders/5000001", dict(rejection))
+    assert (refused.status, refused.json()["code"]) == (400, "V1/488")
+    for step in ("pick", "pack", "issue"):
+        await sap.sim("POST", f"deliveries/{first['DeliveryDocument']}/{step}", {})
+    done = (await sap.sim("POST", "orders/5000001", dict(rejection))).json()
+    assert done["to_Item"][0]["SDProcessStatus"] == "C"
+    assert (await sap.sim("POST", "ship", {"order": "5000001", "quantities": {"10": 1}})).status == 409
+
+
 async def test_the_people_of_the_plant_work_over_a_socket():
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "millstream.sandbox.run", "sap_s4hana", "--port", "0"), stdout=asyncio.subprocess.PIPE

@@ -40,6 +40,20 @@ async def test_a_parcel_is_packed_and_shipped_with_its_tracking_number(s4):
     assert [change for change in again if change.shipment] == []
 
 
+async def test_a_bill_of_lading_entered_after_goods_issue_is_told(s4):
+    erp = s4.connect(tracking_field="BillOfLading")
+    await s4.place(KEY)
+    await s4.ship(NUMBER, "on the package")
+    before, cursor = await s4.changes(erp=erp)
+    s4.world.clock.advance(3600)
+    await s4.sim("POST", "deliveries/80000001/bill", {"number": "BOL-1"})
+    after, cursor = await s4.changes(cursor, erp=erp)
+    fresh = [change for change in after if change.change_id not in {one.change_id for one in before}]
+    assert [(one.kind, one.shipment.tracking_numbers) for one in fresh] == [("shipped", ("BOL-1",))]
+    s4.world.clock.advance(3600)
+    assert (await s4.changes(cursor, erp=erp))[0] == []
+
+
 async def test_each_step_of_a_delivery_is_told_when_it_is_reached(s4):
     await s4.place(KEY)
     await s4.sim("POST", "deliveries", {"order": NUMBER})
@@ -100,6 +114,57 @@ async def test_a_clerks_rejection_is_told_as_a_cancellation(s4):
     await s4.sim("POST", f"orders/{NUMBER}", {"item": "10", "SalesDocumentRjcnReason": "62"})
     changes, _ = await s4.changes(cursor)
     assert kinds(changes) == ["cancelled"]
+
+
+async def reject(s4, item):
+    s4.world.clock.advance(3600)
+    await s4.sim("POST", f"orders/{NUMBER}", {"item": item, "SalesDocumentRjcnReason": "62"})
+
+
+def given_up(changes):
+    """What each report of a rest says, line by line."""
+    told = [change.cancelled for change in changes if change.kind == "rest_cancelled"]
+    return [[(line.line_id, line.sku, line.quantity.amount) for line in lines] for lines in told]
+
+
+async def test_a_rest_rejected_after_a_part_left_is_told_once_with_what_will_not_come(s4):
+    await s4.place(KEY, ("VALVE-050", 3))
+    await s4.ship(NUMBER, "T1", quantities={"10": 2})
+    _, cursor = await s4.changes()
+    await reject(s4, "10")
+    changes, cursor = await s4.changes(cursor)
+    assert given_up(changes) == [[("101", "VALVE-050", 1)]]
+    assert "cancelled" not in kinds(changes), "every item is rejected, and still a part of it was sold"
+    (line,) = changes[-1].acknowledgement.lines
+    assert (line.quantity.amount, line.ships) == (2, True)
+    s4.world.clock.advance(3600)
+    again, _ = await s4.changes(cursor)
+    assert again == []
+    assert (await s4.erp.read_order(KEY)).state == "done"
+
+
+async def test_of_several_items_the_rejected_one_is_told_and_the_order_goes_on(s4):
+    await s4.place(KEY, ("VALVE-050", 3), ("PUMP-CFG", 1))
+    _, cursor = await s4.changes()
+    await reject(s4, "20")
+    changes, cursor = await s4.changes(cursor)
+    assert given_up(changes) == [[("201", "PUMP-CFG", 1)]]
+    (schedule,) = [change.acknowledgement for change in changes if change.kind == "schedule"]
+    assert [(line.quantity.amount, line.ships) for line in schedule.lines] == [(3, True), (0, False)]
+    assert schedule.ship_date == schedule.lines[0].ship_date
+    await reject(s4, "10")
+    changes, _ = await s4.changes(cursor)
+    assert kinds(changes) == ["cancelled"], "now it is all of it, and nothing has left"
+
+
+async def test_what_was_delivered_of_a_rejected_item_is_still_to_leave(s4):
+    await s4.place(KEY, ("VALVE-050", 3), ("GASKET-10", 2))
+    await s4.ship(NUMBER, "T1", quantities={"10": 2})
+    await s4.sim("POST", "deliveries", {"order": NUMBER, "quantities": {"20": 2}})
+    await reject(s4, "10")
+    changes, _ = await s4.changes()
+    assert given_up(changes) == [[("101", "VALVE-050", 1)]]
+    assert [(line.quantity.amount, line.ships) for line in changes[-1].acknowledgement.lines] == [(2, True), (2, True)]
 
 
 async def test_a_clerk_who_rejects_a_stray_document_cancels_no_order(s4):
@@ -199,3 +264,28 @@ async def test_a_cursor_of_another_connector_is_refused(s4):
     with pytest.raises(Reject) as refused:
         await s4.erp.changes({"orders": {"newest": 7}})
     assert refused.value.code == "erp.cursor_unreadable"
+
+
+async def test_from_an_earlier_moment_on_everything_is_told_again_under_the_same_ids(s4):
+    await s4.place(KEY, ("VALVE-050", 3), ("PUMP-CFG", 1))
+    before, cursor = await s4.changes()
+    start = s4.world.clock.now()
+    s4.world.clock.advance(7200)
+    await s4.ship(NUMBER, "T1", quantities={"10": 3})
+    changes, cursor = await s4.changes(cursor)
+    s4.world.clock.advance(7200)
+    found = s4.erp.rewound(cursor, start)
+    assert (found.moved, found.was > start) == (True, True)
+    again, cursor = await s4.changes(found.cursor)
+    assert {one.change_id for one in again} >= {one.change_id for one in changes if one.shipment}
+    assert {one.change_id for one in again} <= {one.change_id for one in (*before, *changes)}
+    s4.world.clock.advance(7200)
+    assert (await s4.changes(cursor))[0] == []
+    late = s4.erp.rewound(cursor, s4.world.clock.now())
+    assert (late.moved, late.cursor) == (False, cursor)
+
+
+async def test_a_position_nobody_can_read_is_made_anew(s4):
+    found = s4.erp.rewound({"orders": 7}, s4.world.clock.now())
+    assert (found.was, found.moved) == (None, True)
+    assert (await s4.changes(found.cursor))[0] == []

@@ -16,6 +16,7 @@ SOURCES = Path(millstream.__file__).parent
 ELSEWHERE = {
     "something failed or was refused": {
         "access.openid_refused",
+        "bulk.crashed",
         "bundle.not_read",
         "catalogue_skus.not_read",
         "crm.lines_locked",
@@ -34,6 +35,7 @@ ELSEWHERE = {
         "watch.crashed",
         "watch.failed",
         "worker.heartbeat_failed",
+        "worker.lease_lapsed",
         "worker.ledger_unreachable",
         "worker.settle_failed",
     },

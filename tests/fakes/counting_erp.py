@@ -18,6 +18,7 @@ from millstream.domain.errors import Reject, Retry
 from millstream.domain.values import Money
 from millstream.ports.erp import ErpChangePage, ErpItem
 from millstream.ports.finding import Finding
+from millstream.ports.positions import Rewound
 from millstream.wire.auth import NoAuth
 from millstream.wire.governor import GovernorSettings
 from millstream.wire.http import Request
@@ -172,10 +173,13 @@ class CountingErp:
         raise Reject("erp.counts_only", "this ERP cancels nothing")
 
     async def change_address(self, order_key, ship_to, *, key):
-        raise Reject("erp.counts_only", "this ERP changes nothing")
+        """It knows no addresses, so an order goes wherever it is wanted."""
 
     async def changes(self, cursor):
         return ErpChangePage(changes=(), cursor={}, more=False)
+
+    def rewound(self, cursor, to):
+        return Rewound(was=None, cursor=cursor, moved=False)
 
     async def check(self):
         return (Finding(what=self.name, ok=True, detail=self._base_url),)

@@ -3,11 +3,14 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
 from millstream.domain.errors import Reject
-from millstream.domain.fulfilment import Parcel, Shipment, ShipmentLine
+from millstream.domain.fulfilment import CancelledLine, Parcel, Shipment, ShipmentLine
 from millstream.domain.values import Money, Quantity
 from millstream.ports.erp import ErpChangePage, ErpItem, ErpOrderChange
+from millstream.ports.positions import Rewound
 
 PRICES = {
     "PUMP-100": "1250.00",
@@ -90,7 +93,7 @@ class FakeErp:
             state=row["state"],
             warehouse="EAST",
             lines=lines,
-            ship_date=max((line.ship_date for line in lines), default=None),
+            ship_date=max((line.ship_date for line in lines if line.ships), default=None),
             net=gross - order.totals.tax,
             tax=order.totals.tax,
             gross=Money(gross.amount, currency),
@@ -101,14 +104,16 @@ class FakeErp:
         lead = MADE_TO_ORDER.get(line.sku, 0)
         day = date(2026, 11, 24) + timedelta(days=lead + row["delay_days"])
         made = line.sku in MADE_TO_ORDER
+        quantity = line.quantity - Quantity(row.get("off", {}).get(line.id, Decimal(0)), line.quantity.unit)
         return LineSchedule(
             line_id=line.id,
             sku=line.sku,
-            quantity=line.quantity,
-            reserved=None if made else line.quantity,
-            ship_date=day,
+            quantity=quantity,
+            reserved=None if made else quantity,
+            ship_date=day if quantity.amount else None,
             work_orders=(f"WO-{row['number']}",) if made else (),
             reason=f"made to order, lead time {lead} days" if made else "in stock",
+            ships=bool(quantity.amount),
         )
 
     async def read_order(self, order_key):
@@ -124,11 +129,18 @@ class FakeErp:
         return True
 
     async def change_address(self, order_key, ship_to, *, key):
+        if self.orders[order_key]["ship_to"] == ship_to:
+            return
         self._step("change_address", key, lambda: self.orders[order_key].update(ship_to=ship_to))
 
     async def changes(self, cursor):
         start = (cursor or {}).get("n", 0)
         return ErpChangePage(changes=tuple(self.log[start:]), cursor={"n": len(self.log)}, more=False)
+
+    def rewound(self, cursor, to):
+        n = next((n for n, change in enumerate(self.log) if change.occurred_at >= to), len(self.log))
+        was = self.log[cursor["n"] - 1].occurred_at if cursor["n"] else None
+        return Rewound(was=was, cursor={"n": min(n, cursor["n"])}, moved=n < cursor["n"])
 
     async def check(self):
         return ()
@@ -170,6 +182,40 @@ class FakeErp:
                 )
             )
         row["state"] = "shipped"
+
+    def track(self, order_key, *tracking) -> None:
+        """What left last gets these numbers, whatever it had before."""
+        last = next(
+            change for change in reversed(self.log) if (change.order_key, change.kind) == (order_key, "shipped")
+        )
+        parcels = tuple(Parcel(tracking_number=one, carrier_code="ups", carrier_title="UPS") for one in tracking)
+        told = msgspec.structs.replace(last.shipment, parcels=parcels)
+        change_id = f"{last.change_id}/{'+'.join(tracking)}"
+        self.log.append(msgspec.structs.replace(last, change_id=change_id, shipment=told))
+
+    def cancel_rest(self, order_key, quantities, at=datetime(2026, 11, 25, 9, tzinfo=UTC)) -> None:
+        """So much of each SKU will not come any more; what goes on is planned anew."""
+        row = self.orders[order_key]
+        lines, off = row["order"].lines, row.setdefault("off", {})
+        off |= {
+            line.id: off.get(line.id, Decimal(0)) + Decimal(quantities[line.sku])
+            for line in lines
+            if line.sku in quantities
+        }
+        self.log.append(
+            ErpOrderChange(
+                order_key=order_key,
+                kind="rest_cancelled",
+                change_id=f"sale/{row['number']}/rest/{len(self.log)}",
+                occurred_at=at,
+                acknowledgement=self._acknowledgement(order_key),
+                cancelled=tuple(
+                    CancelledLine(line_id=line.id, sku=line.sku, quantity=Quantity(off[line.id], line.quantity.unit))
+                    for line in lines
+                    if off.get(line.id)
+                ),
+            )
+        )
 
     def reschedule(self, order_key, days) -> None:
         row = self.orders[order_key]

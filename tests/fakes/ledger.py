@@ -18,6 +18,8 @@ class MemoryLedger:
         self.failures: list[Exception] = []  # raised by claims, first in, first out
         self.settle_failures: list[Failure] = []
         self.extend_failures: list[Exception] = []
+        self.writable = asyncio.Event()  # settlements wait for it
+        self.writable.set()
         self.changed = asyncio.Condition()
         self._ids = ManualWorld().ids
 
@@ -53,15 +55,16 @@ class MemoryLedger:
     async def settle(self, attempt):
         if self.settle_failures:
             raise self.settle_failures.pop(0)
+        await self.writable.wait()
         self.attempts.append(attempt)
         await self._tell()
         return True
 
-    def holds(self, delivery_id):
+    def holds(self, delivery):
         return True
 
     async def extend_leases(self, deliveries):
-        self.extended.append(list(deliveries))
+        self.extended.append([delivery.id for delivery in deliveries])
         await self._tell()
         if self.extend_failures:
             raise self.extend_failures.pop(0)

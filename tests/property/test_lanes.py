@@ -191,10 +191,11 @@ class Lanes(RuleBasedStateMachine):
     @precondition(lambda self: self.held())
     @rule(worker=WORKERS)
     def heartbeat(self, worker):
-        mine = [number for number, one in self.expected.items() if one.state is RUNNING and one.worker == worker]
-        self.run(self.benches[worker].ledger.extend_leases(mine))
-        for number in mine:
-            self.expected[number].due_at = self.now + timedelta(seconds=LEASE_S)
+        ever = [delivery for holder, delivery in self.claims if holder == worker]
+        self.run(self.benches[worker].ledger.extend_leases(ever))
+        for holder, delivery in self.held():
+            if holder == worker:
+                self.expected[delivery.id].due_at = self.now + timedelta(seconds=LEASE_S)
 
     @rule(seconds=st.sampled_from([1, 10, LEASE_S - 1, LEASE_S + 1, LEASE_S + 1]))
     def time_passes(self, seconds):

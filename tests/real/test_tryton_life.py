@@ -170,6 +170,37 @@ async def test_a_suppliers_new_date_is_told_once_and_its_return_too(house, buyer
     assert await undone(house) == []
 
 
+async def test_a_late_number_is_told_and_a_rest_that_is_given_up_ends_the_order_with_what_left(house, warehouse):
+    order, number = await placed(house, ("VALVE-050", 3), ("GASKET-10", 4))
+    warehouse.hold_back(number, "VALVE-050", 1)
+    for step in (warehouse.reserve, warehouse.pick, warehouse.pack, warehouse.ship, warehouse.do):
+        step(number)
+    await house.settle_down()
+    assert (await purchase(house))["Hub_Status__c"] == "partly shipped"
+    assert not (await purchase(house))["Tracking_Numbers__c"]
+
+    warehouse.label(number, "1Z-PART")
+    await house.settle_down()
+    (shipment,) = (await store_view(house, order))["shipments"]
+    assert [track["track_number"] for track in shipment["tracks"]] == ["1Z-PART"]
+    assert (await purchase(house))["Tracking_Numbers__c"] == "1Z-PART"
+
+    warehouse.cancel_rest(number)
+    await house.settle_down()
+    assert await undone(house) == []
+    (told,) = await comments(house, order, "we cannot deliver this part")
+    assert "1 × " in told
+    assert (await purchase(house))["Hub_Status__c"] == "shipped"
+    (booked,) = await house.rows("select shipped_at, cancelled_at from sales_order")
+    assert (booked["shipped_at"] is not None, booked["cancelled_at"]) == (True, None)
+    assert await house.value("select cancelled from order_line where sku = 'VALVE-050'") == 1
+    assert await house.value("select kept from promise where line_id is null order by id desc limit 1") is True
+
+    await carrier_reports(house, "1Z-PART")
+    await house.settle_down()
+    assert (await purchase(house))["Hub_Status__c"] == "delivered"
+
+
 PLUGS = {
     "when the sale was made and nobody was told": ("model.sale.sale.create", None),
     "while it confirms the sale": ("model.sale.sale.confirm", 0.1),

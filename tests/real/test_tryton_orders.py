@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from fakes.real_tryton import Desk, address, order
@@ -78,7 +79,7 @@ async def test_the_whole_way_out_of_the_door_reaches_the_feed_with_the_tracking_
     left, _ = await all_changes(desk, cursor)
     assert kinds(left, "dock-1") == ["packed", "shipped"]
     shipped = next(change for change in left.values() if change.order_key == "dock-1" and change.kind == "shipped")
-    assert shipped.change_id == f"shipment/{shipped.shipment.erp_id}/shipped"
+    assert shipped.change_id.startswith(f"shipment/{shipped.shipment.erp_id}/shipped/")
     assert [parcel.tracking_number for parcel in shipped.shipment.parcels] == ["1Z999"]
     assert {line.line_id: line.quantity.amount for line in shipped.shipment.lines} == {"101": 2, "201": 1}
     assert shipped.shipment.shipped_on == TODAY
@@ -135,11 +136,15 @@ async def test_an_answer_lost_after_the_commit_leaves_exactly_one_sale(desk, peo
     with pytest.raises(Unknown) as lost:
         await place(desk, wanted)
     assert lost.value.key == f"order/lost-{method}/create"
-    answer = await place(desk, wanted)
+    answer = await place(desk, msgspec.structs.replace(wanted, ship_to=address(city="Houston")))
     assert answer.state == "processing"
     assert answer.lines[0].reserved == Quantity(Decimal(1))
     assert not answer.created
     assert len(people.find("sale.sale", [["web_id", "=", wanted.key]])) == 1
+    (city,), _, _ = await went_to(people, wanted.key)
+    assert city == ("Austin, TX" if method == "confirm" else "Houston, TX"), (
+        "what is confirmed is redirected, not placed"
+    )
 
 
 async def test_whichever_answer_is_lost_while_placing_the_order_is_placed_once(desk, people):
@@ -284,6 +289,25 @@ async def test_an_order_beyond_the_credit_limit_is_refused_and_goes_on_once_the_
     admin.write("party.party", party, {"credit_limit_amount": Decimal(9000)})
     admin.close()
     assert (await place(desk, wanted, customer_id="CUST-1002")).state == "processing"
+
+
+async def test_a_quotation_that_credit_stopped_is_taken_back_and_confirmed_as_the_order_says_now(desk, people):
+    with pytest.raises(Reject) as refused:
+        await place(desk, order("amend-1", ("PUMP-100", 20)), customer_id="CUST-1002")
+    assert refused.value.code == "credit.limit_exceeded"
+    assert find_sale(people, "amend-1")["state"] == "quotation"
+    within = order("amend-1", ("VALVE-050", 2), ship_to=address(city="Dallas"), po_number="PO-7", note="Ring twice")
+    answer = await place(desk, within, customer_id="CUST-1002")
+    assert [(line.sku, line.quantity.amount) for line in answer.lines] == [("VALVE-050", 2)]
+    assert (answer.gross, answer.created, answer.changes) == (within.totals.grand_total, False, ())
+    assert await went_to(people, "amend-1") == (["Dallas, TX"], "store order amend-1, PO PO-7", "Ring twice")
+
+
+async def went_to(people, key):
+    """Where its shipments go, how the sale is called, and what is said of it."""
+    fields = ["description", "comment", "shipments.delivery_address.city"]
+    (sale,) = await asyncio.to_thread(people.find, "sale.sale", [["web_id", "=", key]], fields)
+    return [one["delivery_address."]["city"] for one in sale["shipments."]], sale["description"], sale["comment"]
 
 
 async def test_cancelling_before_anything_happened_undoes_shipment_work_order_and_request(desk, people):

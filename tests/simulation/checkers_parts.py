@@ -1,9 +1,11 @@
 """Judges of how far orders are that leave in parts: see `checkers`."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 
 from simulation.evidence import Evidence, Row
-from simulation.reading import is_gone, left_alone, purchases_of
+from simulation.reading import comments_of, is_gone, key_of, left_alone, let_go, purchases_of
 
 Complaints = Iterator[str]
 
@@ -57,6 +59,30 @@ def promises_are_judged_by_the_last_part(evidence: Evidence) -> Complaints:
         kept = max(days) <= last["ship_date"] if is_gone(erp) else None
         if last["kept"] is not kept:
             yield f"{key} was promised for {last['ship_date']}, left on {days}: kept is {last['kept']}, really {kept}"
+
+
+def what_will_not_come_is_known_and_told(evidence: Evidence) -> Complaints:
+    """The books have what the ERP gave up of each line, the facts add up to it, and the shopper read every one."""
+    off: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    for row in evidence.off:
+        off[row["order_key"]][row["line_id"]] = row["cancelled"]
+    told: dict[str, Counter[str]] = defaultdict(Counter)
+    facts: Counter[str] = Counter()
+    for event in evidence.events:
+        if event["type"] == "order.rest_cancelled":
+            facts[event["subject"]] += 1
+            told[event["subject"]].update({one["line_id"]: Decimal(one["quantity"]) for one in event["data"]["lines"]})
+    for key, erp in evidence.erp.items():
+        if key in evidence.booked and erp["state"] == "open":
+            given_up = {line: quantity for line, quantity in erp["given_up"].items() if quantity}
+            if off[key] != given_up or dict(told[key]) != given_up:
+                yield f"{key}: the ERP gave up {given_up}, the books have {off[key]}, the facts {dict(told[key])}"
+    let = let_go(evidence, "order.rest_cancelled", "store") | left_alone(evidence)
+    for shown in evidence.store:
+        key = key_of(shown["order"])
+        read = sum("we cannot deliver this part" in text for text in comments_of(shown))
+        if read != facts[key] and key not in let:
+            yield f"{key}: {read} comments say what will not come, expected {facts[key]}"
 
 
 def _status(erp: Row, booked: Row) -> str | None:

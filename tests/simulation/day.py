@@ -26,6 +26,7 @@ ORDERS = (20, 26)
 PLANNER_WORDS = 5
 REST_STEPS_MAX = 2000
 POLLED_S = max(POLL_STORE_S, POLL_ERP_S) + 10  # long enough for every poll to be due again
+QUIET_S = 100  # nothing is tried that seldom but what waits for somebody
 SEALS_MAX = 500
 WEATHER = {
     "calm": {},
@@ -181,16 +182,21 @@ class VirtualDay:
             else:
                 self.clock.advance(POLLED_S)
             await self.turn()
-            if await self.next_due() is None:
+            if await self.is_quiet():
                 # twice: what the store's own clock put into the same second is met by the next poll
                 self.clock.advance(POLLED_S)
                 await self.turn()
-                if await self.next_due() is None and not await self.desk.visit():
+                if await self.is_quiet() and not await self.desk.visit() and await self.next_due() is None:
                     break
         else:
             raise AssertionError("never comes to rest")
         await self.seal()
         self.woken = await self.house.hub.ledger.wake_sleeping_lanes()
+
+    async def is_quiet(self) -> bool:
+        """Nothing is due soon: whatever is left waits for people, or for what they decide."""
+        due = await self.next_due()
+        return due is None or due > self.clock.now() + timedelta(seconds=QUIET_S)
 
     async def seal(self) -> None:
         """What other databases of the same server are about keeps rows open for a moment, so not at the first try."""

@@ -46,6 +46,27 @@ def is_open(order) -> bool:
     return any(not item["SalesDocumentRjcnReason"] for item in order["to_Item"])
 
 
+def is_cancelled(plant, order) -> bool:
+    """Nothing of it is wanted any more, and nothing was delivered before."""
+    return not is_open(order) and not plant.deliveries_of[order["SalesOrder"]]
+
+
+def is_given_up(plant, line) -> bool:
+    """A line of a delivery whose item was rejected after it had left."""
+    order, number = plant.orders[line["ReferenceSDDocument"]], line["ReferenceSDDocumentItem"].lstrip("0")
+    return any(one["SalesOrderItem"] == number and one["SalesDocumentRjcnReason"] for one in order["to_Item"])
+
+
+def given_up(plant, order) -> dict[str, Decimal]:
+    """Pieces of each line that will not come, although others of the order have or may."""
+    delivered: dict[str, Decimal] = defaultdict(Decimal)
+    for number in plant.deliveries_of[order["SalesOrder"]]:
+        for line in plant.deliveries[number]["to_DeliveryDocumentItem"]:
+            delivered[line["ReferenceSDDocumentItem"].lstrip("0")] += line["ActualDeliveryQuantity"]
+    rejected = [item for item in order["to_Item"] if item["SalesDocumentRjcnReason"]]
+    return {line_of(item): item["RequestedQuantity"] - delivered[item["SalesOrderItem"]] for item in rejected}
+
+
 def is_released(order) -> bool:
     """No delivery block."""
     return not order["DeliveryBlockReason"]

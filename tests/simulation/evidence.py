@@ -35,6 +35,7 @@ class Evidence:
     audit: list[Row]
     promises: list[Row]
     booked: dict[str, Row]
+    off: list[Row]  # lines of which a part is cancelled in the books
     left: dict[int, str]  # deliveries that people left in review, with the reason
     woken: int  # lanes found asleep
     seals: Row
@@ -86,6 +87,9 @@ async def gather(day, database) -> Evidence:
         audit=await _rows(database, "select * from audit order by id"),
         promises=await _rows(database, "select * from promise order by id"),
         booked={row["order_key"]: row for row in await _rows(database, "select * from sales_order order by order_key")},
+        off=await _rows(
+            database, "select order_key, line_id, cancelled from order_line where cancelled > 0 order by 1, 2"
+        ),
         left=dict(day.desk.left),
         woken=day.woken,
         seals={"broken": verdict.broken_seal, "unsealed": verdict.unsealed, "rows": verdict.rows},
@@ -122,7 +126,7 @@ def _erp_order(factory, key: str, order: Row) -> Row:
     day = documents.planned_days(plant, order)[None]
     return {
         "number": order["SalesOrder"],
-        "state": "open" if documents.is_open(order) else "cancelled",
+        "state": "cancelled" if documents.is_cancelled(plant, order) else "open",
         "released": documents.is_released(order),
         "currency": order["TransactionCurrency"],
         "total": documents.total_of(order),
@@ -141,6 +145,7 @@ def _erp_order(factory, key: str, order: Row) -> Row:
         },
         "ship_to": documents.ship_to_of(order),
         "services": documents.services_of(order),
+        "given_up": documents.given_up(plant, order),
         "shipments": documents.shipments_of(plant, order),
         "promised": sorted(str(day) for day in factory.promised[key]),
         "date": None if day is None else str(day),

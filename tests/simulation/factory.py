@@ -13,6 +13,7 @@ from millstream.sandbox.faults import Faults
 from millstream.sandbox.sap_s4hana import create_app
 from simulation.documents import (
     groups_of,
+    is_given_up,
     is_open,
     is_released,
     is_void,
@@ -26,7 +27,7 @@ PLANT, OTHER_PLANT = "1010", "1020"
 EVERYBODY = "10009999"  # the collective customer of web shops
 LOCKS_MAX = 20
 DEEDS = (
-    "packed", "shipped", "moved", "made", "dropped",
+    "packed", "shipped", "moved", "made", "dropped", "gave up",
     "arrived", "expected", "scrapped", "transferred", "taken in", "promised anew",
     "named a date",
 )  # fmt: skip
@@ -95,7 +96,8 @@ class Factory:
         for delivery in self.plant.deliveries.values():
             if state_of_delivery(delivery) == "shipped":
                 for line in delivery["to_DeliveryDocumentItem"]:
-                    total -= line["ActualDeliveryQuantity"] if line["Material"] == material else 0
+                    mine = line["Material"] == material and not is_given_up(self.plant, line)
+                    total -= line["ActualDeliveryQuantity"] if mine else 0
         return total
 
     def on_its_way(self, material: str) -> Decimal:
@@ -143,7 +145,7 @@ class Factory:
         return answer.json() if answer.status == 200 else None
 
     async def shift(self) -> list[tuple[str, list[str]]]:
-        """Orders are packed, parcels leave, plans move, seldom an order is dropped; the parcels that left, by order."""
+        """Orders are packed, parcels leave, plans move, seldom one is dropped, or its rest; the parcels, by order."""
         for order in self.open_orders():
             throw = self.dice.random()
             if throw < 0.30:
@@ -154,6 +156,8 @@ class Factory:
                 await self.drop(order)
             elif throw < 0.55:
                 await self.finish(order)
+            elif throw < 0.65:
+                await self.give_up(order)
         left = []
         for number, delivery in list(self.plant.deliveries.items()):
             if self.dice.random() < 0.5:
@@ -213,7 +217,19 @@ class Factory:
         """The plant cannot make it and cancels on its own."""
         if not self.plant.deliveries_of[order["SalesOrder"]] and await self.is_booked(key_of(order)):
             self.deeds["dropped"] += 1
-            for item in order["to_Item"]:
+            await self._refuse(order)
+
+    async def give_up(self, order) -> None:
+        """Parts have gone, nothing is on its way, and the plant cannot make the rest."""
+        deliveries = [self.plant.deliveries[one] for one in self.plant.deliveries_of[order["SalesOrder"]]]
+        gone = deliveries and all(state_of_delivery(one) == "shipped" for one in deliveries)
+        if gone and await self.is_booked(key_of(order)):
+            self.deeds["gave up"] += 1
+            await self._refuse(order)
+
+    async def _refuse(self, order) -> None:
+        for item in order["to_Item"]:
+            if item["DeliveryStatus"] != "C":
                 refusal = {"item": item["SalesOrderItem"], "SalesDocumentRjcnReason": "62"}
                 await self._insist("POST", f"orders/{order['SalesOrder']}", refusal)
 

@@ -96,9 +96,12 @@ class Desk:
     async def _left_alone(self, order_key: str) -> bool:
         """Cancelled in the store before the hub had an answer, and too late in the ERP: made, and never booked.
 
-        People decided about it when they met the cancellation in review.
+        People decided about it when they met the cancellation in review. One that waits for somebody itself is not
+        given up yet: it may be booked still.
         """
-        return self._cancelled(order_key) and not await self.house.is_booked(order_key)
+        fares = await self.house.hub.records.placement(order_key)
+        is_waiting = fares is not None and fares.placing not in {"done", "discarded"}
+        return self._cancelled(order_key) and not is_waiting and not await self.house.is_booked(order_key)
 
     def _cancelled(self, order_key: str) -> bool:
         orders = self.house.store_app.shop.orders.values()

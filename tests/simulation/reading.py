@@ -56,6 +56,15 @@ def let_go(evidence: Evidence, event_type: str, subscriber: str) -> set[str]:
     }
 
 
+def called_off(evidence: Evidence, event_type: str, subscriber: str) -> set[str]:
+    """Subjects of which such a delivery ended without what it is there for, since the order was cancelled meanwhile."""
+    return {
+        subject
+        for subject, deliveries in deliveries_of(evidence, event_type, subscriber).items()
+        if any(delivery["note"] == "cancelled meanwhile" for delivery in deliveries)
+    }
+
+
 def left_alone(evidence: Evidence) -> set[str]:
     """Cancelled in the store before the hub had the ERP's answer, and too late there: made, and never booked."""
     late = let_go(evidence, "order.cancelled", "erp")
@@ -70,7 +79,8 @@ def is_gone(erp: Row) -> bool:
         if shipment["state"] == "shipped":
             left.update(shipment["lines"])
     goods = erp["lines"].keys() - erp["services"]
-    return bool(left) and all(left[line] >= erp["lines"][line]["quantity"] for line in goods)
+    wanted = {line: erp["lines"][line]["quantity"] - erp["given_up"].get(line, 0) for line in goods}
+    return bool(left) and all(left[line] >= quantity for line, quantity in wanted.items())
 
 
 def planned_dates(evidence: Evidence) -> dict[str, list[str]]:

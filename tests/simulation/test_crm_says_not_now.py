@@ -76,6 +76,22 @@ async def test_an_order_with_a_product_the_crm_lacks_is_held_by_itself_and_compl
     assert announced.count(key) == 1
 
 
+async def test_an_order_that_was_cancelled_while_it_waited_for_a_product_stays_a_draft(house):
+    await offer(house, "VALVE-080", active=False)
+    placed = await house.place(("VALVE-050", 2), ("VALVE-080", 1))
+    await house.settle_down()
+    await house.sim("shop", "POST", f"orders/{placed['entity_id']}/cancel", {})
+    house.world.clock.advance(15)
+    await house.settle_down()
+    await offer(house, "VALVE-080", active=True)
+    await house.hub.desk.retry(Filter(code="purchase.incomplete"), actor="test")
+    await house.settle_down()
+    assert await house.rows(HELD) == []
+    (order,) = await records(house, "Order")
+    assert (order["Status"], order["Hub_Status__c"]) == ("Draft", "cancelled")
+    assert len(await records(house, "OrderItem")) == 1
+
+
 async def test_a_customer_a_duplicate_rule_takes_for_another_is_reviewed_and_made_if_a_person_says_so(database):
     house = House(database, unknown_customer="create")
     rule = {"sobject": "Account", "fields": ["Name"], "action": "alert"}

@@ -1,5 +1,6 @@
 """The whole life of an order through the real connectors, the sandbox store and CRM, and the ledger."""
 
+import asyncio
 from decimal import Decimal
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 
 from fakes.edge import Edge, delivered, encoded
 from fakes.house import House
+from millstream.domain.errors import Reject, Retry
 from millstream.domain.events import NewEvent
 from millstream.ports.desk import Filter
 
@@ -119,6 +121,8 @@ async def test_a_plan_that_loses_its_date_is_told_once_and_the_date_is_unknown_f
     assert len([comment for comment in comments if "being set anew" in comment]) == 1
     dates = await house.rows("select ship_date from promise where line_id is null order by id")
     assert [row["ship_date"] and str(row["ship_date"]) for row in dates] == ["2026-12-15", None]
+    (purchase,) = await crm_records(house, "Order")
+    assert purchase["Expected_Ship_Date__c"] is None
 
 
 def hint_of(house, store_order_id, source_id):
@@ -161,6 +165,41 @@ async def test_the_poll_and_three_hints_of_one_order_place_it_once(house):
     assert len(house.erp.creations) == 1
     assert await house.value("select count(*) from event where type = 'order.hinted'") == 3
     assert await house.value("select count(*) from event where type = 'order.placed'") == 1
+
+
+async def test_a_worker_that_let_its_own_lease_lapse_tells_the_shopper_once(house):
+    """No heartbeat came through: PostgreSQL was away, or the machine stood still. The next claim came first."""
+    client = house.hub.hub.store.client
+    update, comment = client.update_order, client.add_comment
+    called, told, slow = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    said = []
+
+    async def update_order(entity, *, key):
+        await update(entity, key=key)
+        if not called.is_set():
+            called.set()
+            await slow.wait()
+
+    async def add_comment(order_id, history, *, key):
+        await comment(order_id, history, key=key)
+        said.append(key)
+        told.set()
+        await slow.wait()
+
+    client.update_order, client.add_comment = update_order, add_comment
+    placed = await house.place()
+    await house.hub.poller.poll_all()
+    first = asyncio.create_task(house.hub.worker.run_due())
+    await called.wait()
+    house.world.clock.advance(31)
+    second = asyncio.create_task(house.hub.worker.run_due())
+    await told.wait()
+    slow.set()
+    await asyncio.gather(first, second)
+    await house.settle_down()
+    assert len(said) == 1
+    templates = [mail["template"] for mail in (await store_view(house, placed))["emails"]]
+    assert templates == ["order_new", "order_update"]
 
 
 async def test_with_the_crm_down_orders_of_known_customers_still_reach_the_erp_and_unknown_ones_wait(house):
@@ -238,6 +277,34 @@ async def test_a_cancellation_in_the_store_is_followed_through(house):
     assert purchase["Cancelled_At__c"]
 
 
+async def test_an_order_that_was_cancelled_while_the_store_took_no_mail_is_not_confirmed_to_anybody(house):
+    refusing = {"tell_customer": house.hub.hub.store, "announce_purchase": house.hub.hub.crm}
+    asked = {name: getattr(system, name) for name, system in refusing.items()}
+
+    async def not_now(*_, **__):
+        raise Retry("commerce.maintenance", "maintenance", after_s=600, counts=False)
+
+    for name, system in refusing.items():
+        setattr(system, name, not_now)
+    placed = await house.place()
+    await house.hub.poller.poll_all()
+    while await house.hub.worker.run_due():
+        pass
+    for name, system in refusing.items():
+        setattr(system, name, asked[name])
+    assert await house.sim("shop", "POST", f"orders/{placed['entity_id']}/cancel", {}) is True
+    house.world.clock.advance(15)
+    await house.settle_down()
+    seen = await store_view(house, placed)
+    assert seen["order"]["ext_order_id"] == "SO00001"
+    assert [mail["template"] for mail in seen["emails"]] == ["order_new"], "the store's own, and none of ours"
+    assert await house.sim("localhost", "GET", "events") == []
+    (purchase,) = await crm_records(house, "Order")
+    assert purchase["Hub_Status__c"] == "cancelled"
+    notes = "select note from delivery d join event e on e.id = d.event_id where e.type = 'order.confirmed'"
+    assert [row["note"] for row in await house.rows(notes)] == ["cancelled meanwhile"] * 2
+
+
 async def test_an_address_change_before_shipping_reaches_the_erp(house):
     placed = await house.place()
     await house.settle_down()
@@ -247,6 +314,33 @@ async def test_an_address_change_before_shipping_reaches_the_erp(house):
     (row,) = house.erp.orders.values()
     assert row["ship_to"].city == "Ulm"
     assert await house.value("select count(*) from event where type = 'order.address_changed'") == 1
+
+
+async def test_a_new_address_that_the_erp_refuses_waits_for_a_person_once_whatever_else_changes(house):
+    placed = await house.place()
+    await house.settle_down()
+
+    async def too_late(*_, **__):
+        raise Reject("order.too_late", "packed already")
+
+    async def move(city):
+        house.world.clock.advance(5)
+        await house.sim("shop", "POST", f"orders/{placed['entity_id']}/address", {"city": city})
+        await house.settle_down()
+        rows = "select d.state from delivery d join event e on e.id = d.event_id where e.type = 'order.address_changed'"
+        return [row["state"] for row in await house.rows(f"{rows} order by d.id")]
+
+    taking = house.erp.change_address
+    house.erp.change_address = too_late
+    assert await move("Ulm") == ["held"]
+    assert await move("Ulm") == ["held"]
+    await house.hub.desk.discard(Filter(code="order.too_late"), actor="test", reason="the carrier knows")
+    assert await move("Ulm") == ["discarded"]
+    house.erp.change_address = taking
+    assert await move("Bonn") == ["discarded", "done"]
+    assert await move("Ulm") == ["discarded", "done", "done"]
+    (row,) = house.erp.orders.values()
+    assert row["ship_to"].city == "Ulm"
 
 
 async def test_the_story_of_an_order_is_found_by_any_number_and_complete(house):

@@ -146,6 +146,38 @@ async def test_an_edit_of_an_edit_minds_the_first_order_too(house):
     assert house.erp.creations == [house.key]
 
 
+@pytest.mark.parametrize("under_way", [True, False])
+async def test_an_edit_of_an_order_whose_way_in_was_resolved_minds_what_an_earlier_try_made(database, under_way):
+    house = House(database)
+    place, house.erp.place_order = house.erp.place_order, made_and_refused(house.erp.place_order)
+    house.old = await house.place(("VALVE-050", 2))
+    await house.settle_down()
+    (house.key,) = house.erp.orders
+    house.erp.place_order = place
+    house.erp.orders[house.key]["state"] = "shipped" if under_way else "open"
+    await house.hub.desk.discard(Filter(code="erp.refused"), actor="test", reason="done by hand in the ERP")
+    house.world.clock.advance(5)
+    await edit(house)
+    await house.settle_down()
+    new = await new_delivery(house)
+    if under_way:
+        assert (new["state"], new["fault_code"]) == ("held", "order.replaces_unfinished")
+        assert house.erp.creations == [house.key]
+    else:
+        assert new["state"] == "done"
+        assert house.erp.orders[house.key]["state"] == "cancelled"
+
+
+def made_and_refused(place):
+    """The order is in the ERP, and its answer says that it is not."""
+
+    async def refusing(order, **how):
+        await place(order, **how)
+        raise Reject("erp.refused", "answered badly, but it is there")
+
+    return refusing
+
+
 async def test_an_edit_of_an_order_the_erp_never_had_is_placed_at_once(database):
     house = House(database)
     house.old = await house.place(("VALVE-050", 2), state="pending_payment", status="pending_payment")

@@ -3,7 +3,9 @@
 import pytest
 
 from fakes.edge import Edge, encoded
+from fakes.erp import PRICES
 from fakes.house import House
+from millstream.ports.desk import Filter
 
 pytestmark = pytest.mark.quick_commits
 
@@ -123,3 +125,26 @@ async def test_a_date_that_waited_until_the_goods_were_gone_is_not_told(house):
     await house.settle_down()
     assert await house.rows("select id, fault_message from delivery where state <> 'done'") == []
     assert await moves(house) == []
+
+
+async def test_a_report_about_an_order_in_review_waits_as_long_as_a_person_takes(house):
+    house.placed = await house.place(("GHOST-1", 1))
+    await house.settle_down()
+    await hand_in(house, "2026-12-18")
+    looks = 14  # more than the attempts after which a failure is given up
+    for _ in range(looks):
+        while await house.hub.worker.run_due():
+            pass
+        house.world.clock.advance(331)
+    (waiting,) = await house.rows(
+        "select state, fault_code, tries, attempts from delivery where subscriber = 'promise' and state <> 'done'"
+    )
+    assert (waiting["state"], waiting["fault_code"]) == ("retrying", "order.not_booked")
+    assert (waiting["tries"] > 12, waiting["attempts"]) == (True, 0)
+    PRICES["GHOST-1"] = "49.00"
+    try:
+        await house.hub.desk.retry(Filter(code="sku.unknown"), actor="test")
+        await house.settle_down()
+    finally:
+        del PRICES["GHOST-1"]
+    assert len(await moves(house)) == 1

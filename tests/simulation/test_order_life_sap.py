@@ -68,6 +68,24 @@ async def test_parcels_reach_the_store_and_the_crm_part_by_part(house):
     assert {"T1", "T2"} <= set(purchase["Tracking_Numbers__c"].replace("\n", ",").replace(" ", "").split(","))
 
 
+async def test_a_rest_that_a_clerk_rejects_is_told_and_the_order_is_delivered_with_what_left(house):
+    placed = await house.place(("VALVE-050", 3), ("GASKET-10", 2))
+    await house.settle_down()
+    (order,) = await erp_orders(house)
+    await house.sim(HOST, "POST", "ship", {"order": order["SalesOrder"], "tracking": "T1", "quantities": {"10": 2}})
+    await house.settle_down()
+    for item in ("10", "20"):
+        await house.sim(HOST, "POST", f"orders/{order['SalesOrder']}", {"item": item, "SalesDocumentRjcnReason": "62"})
+    await house.settle_down()
+    assert await undone(house) == []
+    (told,) = [one["comment"] for one in (await store_view(house, placed))["comments"] if "sorry" in one["comment"]]
+    assert "1 × " in told
+    assert "2 × " in told
+    assert (await crm_records(house, "Order"))[0]["Hub_Status__c"] == "shipped"
+    assert await house.value("select count(*) from sales_order where shipped_at is not null and cancelled_at is null")
+    assert (await store_view(house, placed))["order"]["state"] != "canceled"
+
+
 async def test_a_moved_production_order_changes_the_date_everywhere_once(house):
     placed = await house.place(("SKID-01", 1))
     await house.settle_down()

@@ -18,7 +18,7 @@ from simulation.checkers import CHECKERS, complaints
 from simulation.checkers_promises import TOLD_DATE
 from simulation.factory import DEEDS
 from simulation.life import lived
-from simulation.reading import key_of
+from simulation.reading import deliveries_of, key_of
 from simulation.trouble import KINDS
 
 SEEDS = range(1, 101)
@@ -104,6 +104,19 @@ def say_a_thing_twice(evidence):
     comments.append(next(one for one in comments if "confirmed" in one["comment"]))
 
 
+def take_a_confirmation_back(evidence):
+    comments = _store_order(evidence, _shipped(evidence))["comments"]
+    comments.remove(next(one for one in comments if "confirmed" in one["comment"]))
+
+
+def call_off_the_confirmation_of_an_order_that_stands(evidence):
+    _confirming(evidence, "store")["note"] = "cancelled meanwhile"
+
+
+def call_off_the_announcement_of_an_order_that_stands(evidence):
+    _confirming(evidence, "crm")["note"] = "cancelled meanwhile"
+
+
 def forget_the_number(evidence):
     _store_order(evidence, _shipped(evidence))["order"]["ext_order_id"] = "SO99999"
 
@@ -161,6 +174,12 @@ def take_a_part_for_the_whole_in_the_crm(evidence):
 def take_a_part_for_the_whole_in_the_books(evidence):
     key = next(one["Hub_Order_Id__c"] for one in evidence.crm["Order"] if one["Hub_Status__c"] == "partly shipped")
     evidence.booked[key]["shipped_at"] = evidence.booked[key]["packed_at"]
+
+
+def give_up_a_piece_in_the_books_alone(evidence):
+    key = _untouched(evidence)[0]
+    line = next(iter(evidence.erp[key]["lines"]))
+    evidence.off.append({"order_key": key, "line_id": line, "cancelled": Decimal(1)})
 
 
 def deliver_what_is_on_the_road(evidence):
@@ -270,6 +289,12 @@ def _shipped(evidence):
     )
 
 
+def _confirming(evidence, subscriber):
+    """The delivery that tells that such an order is confirmed."""
+    (delivery,) = deliveries_of(evidence, "order.confirmed", subscriber)[_shipped(evidence)]
+    return delivery
+
+
 def _neighbours(evidence):
     """Two deliveries that stand one behind the other in a lane, both done."""
     before = {}
@@ -359,6 +384,9 @@ TAMPERED = {
     lose_an_order: "no_order_is_lost",
     make_an_order_twice: "no_order_is_made_twice",
     say_a_thing_twice: "each_shopper_is_told_once",
+    take_a_confirmation_back: "each_shopper_is_told_once",
+    call_off_the_confirmation_of_an_order_that_stands: "each_shopper_is_told_once",
+    call_off_the_announcement_of_an_order_that_stands: "the_crm_knows_each_purchase_once",
     forget_the_number: "each_shopper_is_told_once",
     leave_out_that_it_is_packed: "steps_are_told_as_they_happened",
     invent_a_date: "no_promise_is_invented",
@@ -372,6 +400,7 @@ TAMPERED = {
     fall_back_a_step: "the_crm_knows_how_far_each_order_is",
     take_a_part_for_the_whole_in_the_crm: "the_crm_knows_how_far_each_order_is",
     take_a_part_for_the_whole_in_the_books: "the_books_know_how_far_each_order_is",
+    give_up_a_piece_in_the_books_alone: "what_will_not_come_is_known_and_told",
     deliver_what_is_on_the_road: "the_books_know_how_far_each_order_is",
     judge_a_promise_too_soon: "promises_are_judged_by_the_last_part",
     call_a_late_promise_kept: "promises_are_judged_by_the_last_part",

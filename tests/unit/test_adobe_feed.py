@@ -2,14 +2,14 @@
 
 import copy
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
 from fakes.adobe import OrderTable, made_order, open_store, recorded_body, response, row, scripted
 from millstream.connectors.adobe_commerce.catalogue import REFUSAL_KEPT
-from millstream.connectors.adobe_commerce.feed import SEEN_MAX, _bounded
+from millstream.connectors.adobe_commerce.feed import SEEN_MAX, _bounded, rewound
 from millstream.domain.errors import Reject, Retry
 
 SINCE = {"since": date(2026, 11, 1)}
@@ -193,7 +193,7 @@ async def test_a_server_that_ignores_the_criteria_is_noticed_instead_of_read_for
 
 async def test_a_cursor_of_another_making_is_refused():
     store, _ = scripted()
-    with pytest.raises(Reject, match="reset it"):
+    with pytest.raises(Reject, match="connections rewind"):
         await store.changed_orders({"page": 7})
 
 
@@ -292,3 +292,45 @@ async def test_no_product_is_asked_for_where_that_is_not_wanted():
     store, transport = scripted(response(engraved(7)), find_catalogue_skus=False)
     assert base_skus(store, await store.read_order("1")) == [None]
     assert len(transport.requests) == 1
+
+
+# --- back to an earlier moment
+
+
+def at(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+READ = {"since": "2026-11-10 00:00:00", "updated_at": "2026-11-20 09:58:00", "newest": "2026-11-20 10:00:00"}
+
+
+def test_a_position_goes_back_and_what_was_placed_before_the_start_comes_in_where_the_settings_let_it():
+    found = rewound({**READ, "entity_id": 7, "seen": {"7": "x"}}, at("2026-11-05T12:00"), since=at("2026-11-01T00:00"))
+    assert (found.was, found.moved) == (at("2026-11-20T10:00"), True)
+    assert found.cursor == {
+        "since": "2026-11-05 12:00:00", "updated_at": "2026-11-05 12:00:00", "entity_id": 0, "newest": "", "seen": {}
+    }  # fmt: skip
+    assert rewound(READ, at("2026-11-05T12:00"), since=at("2026-11-08T00:00")).cursor["since"] == "2026-11-08 00:00:00"
+    assert rewound(READ, at("2026-11-15T12:00"), since=None).cursor["since"] == READ["since"]
+
+
+def test_a_position_never_goes_forward():
+    for to in ("2026-11-20T10:00", "2026-11-24T00:00"):
+        found = rewound(READ, at(to), since=None)
+        assert (found.moved, found.cursor) == (False, READ)
+    assert rewound(READ, at("2026-11-20T09:59"), since=None).cursor["updated_at"] == READ["updated_at"]
+
+
+def test_a_position_nobody_can_read_is_made_anew():
+    found = rewound({"n": 3}, at("2026-11-05T12:00"), since=None)
+    assert (found.was, found.moved, found.cursor["updated_at"]) == (None, True, "2026-11-05 12:00:00")
+
+
+async def test_from_there_on_every_order_is_reported_again_and_none_from_before():
+    table = OrderTable(order(n, f"2026-11-23 {n:02}:00:00") for n in range(1, 10))
+    store = open_store(table, **SINCE, page_size=4)
+    _, cursor = await read_all(store)
+    back = store.rewound(cursor, at("2026-11-23T04:00")).cursor
+    found, cursor = await read_all(store, json.loads(json.dumps(back)))
+    assert found == [str(n) for n in range(4, 10)]
+    assert (await read_all(store, cursor))[0] == []

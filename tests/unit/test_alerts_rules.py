@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from millstream.engine.alerts.hours import digest_day, quiet_until, time_of_day
 from millstream.engine.alerts.levels import AlertPolicy, Slo
+from millstream.engine.alerts.life import has_grown, measured
 from millstream.engine.alerts.rules import RULES, Sight, Stake, conditions
 from millstream.engine.alerts.words import money, span
 from millstream.ports.drift import Differing, Drift
 from millstream.ports.gauges import Announced, Fault, FlowShare, Heartbeat, Kept, Queue, Reached, Reading
+from millstream.ports.notifier import Alert, Condition
 
 NOW = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 
@@ -55,7 +57,7 @@ def test_the_effect_comes_first_then_the_cause_then_that_nothing_is_lost():
         breakers={"tryton": ago(minutes=17)},
     )
     assert found(seen)["orders-failing"].effect == (
-        "37 orders, EUR 212 k, wait up to 16 min: tryton breaker open since 09:43; "
+        "37 orders, EUR 212 k, wait up to 16 min: tryton breaker open since 09:43 UTC; "
         "27 % of 137 in 5 min do not reach the ERP; nothing lost"
     )
 
@@ -103,7 +105,51 @@ def test_a_connection_that_is_down_says_first_which_orders_and_how_much_money_wa
     subscriber = {"tryton": "erp", "shop": "store"}[system]
     queues = (queue("retrying", items, subscriber, minutes=5), queue("held", 9, subscriber, hours=1)) if items else ()
     seen = sight(breakers={system: ago(minutes=5)}, queues=queues, waiting={system: stake} if stake else {})
-    assert found(seen)["connection-down"].effect == f"{effect}: its breaker is open since 09:55 (5 min); nothing lost"
+    assert (
+        found(seen)["connection-down"].effect == f"{effect}: its breaker is open since 09:55 UTC (5 min); nothing lost"
+    )
+
+
+def open_alert(told, *, state="firing"):
+    return Alert(
+        id=1, code="orders-failing", scope="erp", cause="x", urgent=True, state=state, effect="", opened_at=NOW,
+        last_true_at=NOW, told_size=told,
+    )  # fmt: skip
+
+
+def counted(size):
+    return Condition(code="orders-failing", scope="erp", cause="x", effect="", size=size)
+
+
+@pytest.mark.parametrize("state", ["firing", "acknowledged"])
+def test_a_count_that_goes_up_and_down_is_told_once_and_its_doubling_once(state):
+    alert, told = open_alert(4, state=state), []
+    for size in (3, 5, 2, 6, 7, 8, 5, 3, 9, 15, 16, 9):
+        told += [size] if has_grown(alert, counted(size)) else []
+        alert = measured(alert, counted(size))
+    assert (told, alert.told_size) == ([8, 16], 16)
+    alert = measured(alert, counted(4))
+    assert alert.told_size == 4, "far fewer: what comes after that is news again"
+    assert has_grown(alert, counted(8))
+
+
+def test_of_none_the_first_is_news_and_what_nobody_was_told_of_does_not_grow():
+    assert [has_grown(open_alert(0), counted(size)) for size in (0, 1)] == [False, True]
+    assert not has_grown(open_alert(1, state="pending"), counted(9))
+    assert not has_grown(open_alert(None), counted(9))
+    assert not has_grown(open_alert(1), counted(None))
+
+
+def test_whatever_counts_orders_says_how_many():
+    seen = sight(
+        faults=(Fault(code="x", orders=37, oldest_at=ago(minutes=1)),),
+        breakers={"tryton": ago(minutes=5)},
+        waiting={"tryton": Stake(orders=36)},
+        drift=Drift(checked=10, count=3, differing=()),
+        queues=(queue("dead", 2, minutes=5),),
+    )
+    sizes = {code: one.size for code, one in found(seen).items() if one.size is not None}
+    assert sizes == {"orders-failing": 37, "connection-down": 36, "drift": 3, "dead-letters": 2}
 
 
 def test_a_short_outage_is_no_alert():

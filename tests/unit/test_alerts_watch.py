@@ -12,7 +12,7 @@ from millstream.domain.errors import Reject, Retry
 from millstream.engine.alerts.levels import AlertPolicy, Slo
 from millstream.engine.alerts.rulebook import InForce
 from millstream.ports.desk import Filter
-from millstream.ports.notifier import Condition
+from millstream.ports.notifier import AlertWish, Condition
 from millstream.web.order_hint import order_hint
 
 pytestmark = pytest.mark.quick_commits
@@ -82,7 +82,7 @@ class Watched(House):
         await self.watch.look()
 
     async def alerts(self):
-        return {alert.code: alert for alert in await self.watch.book.list_alerts(limit=50)}
+        return {alert.code: alert for alert in await self.watch.book.page(AlertWish(), limit=50)}
 
 
 @pytest.fixture
@@ -158,7 +158,7 @@ async def test_alerts_of_one_cause_are_told_as_one(house):
     assert {alerts["connection-down"].cause, alerts["orders-failing"].cause} == {"connection/erp"}
     assert alerts["connection-down"].told_with == alerts["orders-failing"].id
     assert len(house.notifier.titles()) == 1
-    assert "erp breaker open since 08:00" in house.notifier.told[0][2]
+    assert "erp breaker open since 08:00 UTC" in house.notifier.told[0][2]
 
 
 async def test_what_hid_behind_another_alert_is_told_when_that_one_is_over(house):
@@ -191,7 +191,7 @@ async def test_orders_that_fail_while_somebody_is_on_the_breaker_are_told_within
     assert alert.fired_at - failed_at <= timedelta(seconds=60)
     _, title, body = house.notifier.told[-1]
     assert title.startswith("1 order, EUR 195, wait up to")
-    assert "\nAlso: 1 order, EUR 195, wait for erp: its breaker is open since 08:00" in body
+    assert "\nAlso: 1 order, EUR 195, wait for erp: its breaker is open since 08:00 UTC" in body
     await house.go(150)
     assert house.notifier.titles()[-1].startswith("Nobody is on it: 1 order, EUR 195")
 
@@ -323,6 +323,66 @@ async def test_dead_letters_that_became_fewer_are_measured_from_there(database):
     assert [title for title in house.notifier.titles() if "will not go on" in title] == [
         "5 items for erp will not go on without you",
         "More: 2 items for erp will not go on without you",
+    ]
+
+
+async def test_orders_that_fail_are_told_again_whenever_there_are_twice_as_many_though_somebody_is_on_it(house):
+    house.erp_fails()
+    told = []
+    for more in (1, 1, 1, 5):
+        for _ in range(more):
+            await house.place()
+        await house.go(15)
+        alert = (await house.alerts())["orders-failing"]
+        if alert.state == "firing":
+            await house.watch.book.acknowledge(alert.id, actor="cli:ann", now=house.world.clock.now())
+        told.append([title.partition(",")[0] for title in house.notifier.titles()])
+    first = ["1 order"]
+    assert told == [first, [*first, "More: 2 orders"], [*first, "More: 2 orders"],
+                    [*first, "More: 2 orders", "More: 8 orders"]]  # fmt: skip
+    assert "Taken on by cli:ann" in house.notifier.told[-1][2]
+    assert "alerts ack" not in house.notifier.told[-1][2]
+
+
+async def test_orders_that_wait_for_a_system_that_is_down_are_counted_once_for_all_alerts_of_that_cause(house):
+    house.erp_fails()
+    house.breaker_opens()
+    await house.go(90)
+    assert house.notifier.titles()[-1].startswith("What is to reach erp from now on waits")
+    for _ in range(4):
+        await house.place()
+        await house.go(15)
+    alerts = await house.alerts()
+    assert {alerts[code].cause for code in ("connection-down", "orders-failing")} == {"connection/erp"}
+    assert (alerts["connection-down"].told_size, alerts["orders-failing"].told_size) == (4, 4)
+    grown = [title for title in house.notifier.titles() if title.startswith("More: ")]
+    assert [title.partition(", EUR")[0] for title in grown] == ["More: 2 orders", "More: 4 orders"]
+    assert all("wait up to" in title for title in grown), "the one that says how many orders, and not both"
+
+
+async def test_what_grows_in_quiet_hours_is_told_once_when_they_end(database):
+    house = Impatient(database)
+
+    async def give_up(order, *, customer_id, key):
+        raise Retry("erp.status", "the ERP answered 500")
+
+    house.erp.place_order = give_up
+    await house.place()
+    await house.go(15)
+    now = house.world.clock.now()
+    house.change(quiet_from=f"{now:%H:%M}", quiet_until=f"{now + timedelta(minutes=30):%H:%M}", digest_at=None)
+    house.change(escalate_after_s=86_400.0)
+    before = len(house.notifier.told)
+    for _ in range(7):
+        await house.place()
+        await house.go(15)
+    told = [title for title in house.notifier.titles()[before:] if "will not go on" in title]
+    assert told == [], "dead letters can wait"
+    house.world.clock.advance(1800)
+    await house.go(15)
+    assert [title for title in house.notifier.titles() if "will not go on" in title] == [
+        "1 item for erp will not go on without you",
+        "More: 8 items for erp will not go on without you",
     ]
 
 

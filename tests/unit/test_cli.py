@@ -158,7 +158,7 @@ def test_every_verb_is_there():
         for group in cli.app_for([]).registered_groups
     }
     mending = {"retry", "amend", "release", "discard", "resolve", "reopen"}
-    assert groups["deliveries"] == {"list", "show", *mending, "assign", "tag", "snooze"}
-    assert groups["bulk"] == {"estimate", "dry-run", "start", "show", "pause", "resume", "cancel"}
-    assert groups["connections"] == {"list", "show", "test", "pause", "drain", "resume"}
+    assert groups["deliveries"] == {"list", "causes", "show", *mending, "assign", "tag", "snooze"}
+    assert groups["bulk"] == {"estimate", "dry-run", "start", "list", "show", "pause", "resume", "cancel"}
+    assert groups["connections"] == {"list", "show", "test", "pause", "drain", "resume", "rewind"}
     assert groups["orders"] == {"show", "list", "hold", "unhold"}

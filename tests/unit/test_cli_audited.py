@@ -18,7 +18,8 @@ pytestmark = pytest.mark.quick_commits
 WHY = ("--reason", "because")
 CHANGES_NOTHING = {
     *("serve", "work", "demo"),  # they are the hub, whose doings bear its name
-    *("deliveries list", "deliveries show", "bulk estimate", "bulk dry-run", "bulk show", "orders show", "orders list"),
+    *("deliveries list", "deliveries causes", "deliveries show", "orders show", "orders list"),
+    *("bulk estimate", "bulk dry-run", "bulk list", "bulk show"),
     *("reviews list", "reviews show", "audit list", "audit export", "audit verify"),
     *("connections list", "connections show", "access users list", "access keys list", "secrets list"),
     *("mappings list", "mappings show", "mappings versions", "mappings test", "mappings preview", "mappings diff"),
@@ -69,7 +70,7 @@ async def of_deliveries(desk):
     await desk.house.settle_down()
     one = await desk.held()
     payload = "select e.data::text from event e join delivery d on d.event_id = e.id where d.id = $1"
-    await desk.does("deliveries amend", one, "-", stdin=await desk.house.value(payload, one))
+    await desk.does("deliveries amend", one, "-", *WHY, stdin=await desk.house.value(payload, one))
     await desk.house.settle_down()
     await desk.does("deliveries retry", one, "--yes")
     await desk.house.settle_down()
@@ -108,6 +109,8 @@ async def of_connections_and_mappings(desk):
     for verb in ("pause", "drain", "resume"):
         await desk.does(f"connections {verb}", "crm", *WHY)
     await desk.does("connections test", "crm", ends=1)  # nobody answers for it
+    await desk.house.hub.poller.poll_all()
+    await desk.does("connections rewind", "shop", "--to", "2026-10-31T00:00Z", *WHY, "--yes")
     file = desk.folder / "crm.outbound.toml"
     file.write_text("[fields.order]\nPoNumber = 'order.number'\n")
     await desk.does("mappings draft", file)
@@ -180,6 +183,7 @@ STORIES = {
     of_reviews: {"reviews reject", "reviews create", "reviews link", "reviews unlink", "doctor"},
     of_connections_and_mappings: {
         *("connections pause", "connections drain", "connections resume", "connections test"),
+        "connections rewind",
         *("mappings draft", "mappings drop", "mappings publish", "mappings rollback"),
     },
     of_access: {

@@ -1,11 +1,16 @@
 """The brake on the command line."""
 
+import asyncio
 import json
+from functools import partial
 
 import pytest
 
 from fakes.house import CRM, STORE, House
-from fakes.shell import Shell
+from fakes.shell import InnerShell, Shell
+from millstream.cli import doctor
+from millstream.engine.connections import CHECK_TIMEOUT_S, tried
+from millstream.web.api import connections
 
 
 @pytest.fixture
@@ -72,3 +77,17 @@ async def test_one_connection_is_tried_and_what_was_found_is_kept(house, databas
     assert row["subject"].endswith(CRM["name"])
     code, out, err = await shell("connections", "test", "fax")
     assert (code, "there is no connection fax" in out + err) == (2, True)
+
+
+async def test_a_connection_that_does_not_tell_in_time_is_found_not_to_answer():
+    (found,) = await tried(asyncio.Event().wait, within_s=0.0)
+    assert (found.ok, found.detail) == (False, "It took longer than 0 s")
+
+
+async def test_command_line_and_api_go_by_one_limit_and_say_so_in_the_same_words(house, database, monkeypatch):
+    assert (connections.tried, doctor.tried, tried.__kwdefaults__) == (tried, tried, {"within_s": CHECK_TIMEOUT_S})
+    monkeypatch.setattr(doctor, "tried", partial(tried, within_s=0.0))
+    code, out, err = await InnerShell(database.url, house).knows_systems()("connections", "test", STORE["name"])
+    assert (code, "It took longer than 0 s" in out, "→ look at the system" in out) == (1, True, True), out + err
+    (row,) = await house.rows("select detail from audit where action = 'connection.test'")
+    assert json.loads(row["detail"])["ok"] is False

@@ -120,7 +120,7 @@ async def test_without_a_database_it_says_so_and_asks_nobody_else(shell):
     assert (code, err) == (1, "")
     ((what, fix),) = red(out).items()
     assert what.startswith("PostgreSQL answers: ")
-    assert "PostgreSQL does not answer" in fix
+    assert "MILLSTREAM_DATABASE_URL" in fix
     assert "store" not in out.splitlines()[0]
     assert "crm" not in out
 

@@ -42,6 +42,6 @@ async def test_an_estimate_says_what_the_orders_are_worth_and_the_outcome_where_
     while await house.hub.operating.bulk.run_batch():
         pass
     await house.settle_down()
-    (made,) = await house.hub.operating.bulk.newest(limit=5)
+    ((made,), _) = await house.hub.operating.bulk.newest(limit=5)
     _, out, _ = await shell("bulk", "show", str(made.id))
     assert "1 are held now sku.unknown" in out

@@ -83,3 +83,24 @@ async def test_a_number_nobody_knows_and_one_that_several_carry_put_nothing_on_h
     code, out, _ = await shell("orders", "hold", "PO-1", "--reason", "stop")
     assert (code, "Say which one" in out, first in out) == (1, True, True)
     assert await house.value("select count(*) from event where type like '%hold_wanted'") == 0
+
+
+async def test_the_same_word_twice_is_carried_out_once_and_the_second_time_says_so(house, shell):
+    number, order = await known(house)
+    assert "written down" in (await shell("orders", "hold", number, "--reason", "stop"))[1]
+    code, out, _ = await shell("orders", "hold", number, "--reason", "stop")
+    assert (code, "wanted before and is waiting" in " ".join(out.split())) == (0, True)
+    await house.settle_down()
+    assert order["state"] == "holded"
+    assert await house.value("select count(*) from event where type = 'order.hold_wanted'") == 1
+    assert await house.value("select count(*) from audit where action = 'order.hold'") == 1
+
+
+async def test_without_a_reason_or_a_hold_that_the_hub_knows_of_nothing_is_written(house, shell):
+    number, _ = await known(house)
+    code, _, err = await shell("orders", "hold", number, "--reason", " ")
+    assert (code, "it says nothing" in err) == (2, True), err
+    code, _, err = await shell("orders", "unhold", number, "--reason", "go")
+    said = " ".join(err.split())
+    assert (code, "order.not_releasable" in said, "is released there" in said) == (2, True, True), err
+    assert await house.value("select count(*) from event where type like '%hold_wanted'") == 0

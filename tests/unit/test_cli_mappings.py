@@ -74,6 +74,11 @@ async def test_a_file_is_tested_previewed_published_and_taken_back(house, shell,
     assert (code, "version 2" in out) == (0, True), err
     code, out, _ = await shell("mappings", "versions", "crm.outbound")
     assert (code, "asked for by sales" in out, "no more" in out) == (0, True, True)
+    pages = [
+        (await shell("mappings", "versions", "crm.outbound", "--limit", 1, *more))[1] for more in ((), ("--after", 2))
+    ]
+    assert ["no more" in pages[0], "more: --after 2" in pages[0]] == [True, True]
+    assert ["asked for by sales" in pages[1], "more:" in pages[1]] == [True, False]
     actors = await house.rows("select distinct actor from audit where action like 'mapping.%'")
     assert all(row["actor"].startswith("cli:") for row in actors)
 

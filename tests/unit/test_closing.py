@@ -9,6 +9,7 @@ from millstream.domain.errors import Reject
 from millstream.domain.states import DeliveryState
 from millstream.ports.desk import Filter
 from millstream.ports.mending import Decision
+from millstream.store import actions
 from millstream.store.mending import PostgresMending
 
 
@@ -84,6 +85,44 @@ async def test_nothing_is_opened_again_that_something_later_has_overtaken(office
     assert "is done" in refused.value.message
     assert await office.state(first) == "discarded"
     assert await office.audited("reopen") == []
+
+
+class Interrupted:
+    """A connection on which something else happens before one of its statements."""
+
+    def __init__(self, connection, statement, happens):
+        self._connection = connection
+        self._statement = statement
+        self._happens = happens
+
+    async def execute(self, statement, *values):
+        return await self._connection.execute(statement, *values)
+
+    async def fetchrow(self, statement, *values):
+        if statement == self._statement:
+            await self._happens()
+        return await self._connection.fetchrow(statement, *values)
+
+
+async def test_while_it_is_opened_again_nobody_begins_what_waits_behind_it(office):
+    (first,) = await office.trouble(lane="S-1")
+    await office.accept(office.event(2, "S-1", "thing.urgent"))
+    await office.desk.discard(Filter(ids=(first,)), actor="mia", reason="x")
+    claimed, now = [], office.world.clock.now()
+
+    async def claim():
+        claimed.append(await office.claim())
+
+    async with office.database.transaction() as connection:
+        meant = Filter(ids=(first,))
+        seen = await actions.look(connection, meant, actions.REOPENABLE, now)
+        chosen = await actions.lock(connection, seen, meant, actions.REOPENABLE, now)
+        interrupted = Interrupted(connection, actions.DESK["overtaken"], claim)
+        await actions.reopen(interrupted, chosen, now, "x")
+    assert claimed == [[]]
+    assert await office.claim() == []
+    await office.desk.retry(Filter(ids=(first,)), actor="mia")
+    assert [delivery.id for delivery in await office.claim()] == [first]
 
 
 async def test_what_may_have_had_its_effect_overtakes_and_what_surely_had_none_does_not(office):

@@ -7,6 +7,7 @@ import pytest
 
 import millstream.web.console
 from fakes.commands import ASKED, program, read, words_of
+from millstream.web.console.alert.taking import ack_command
 from millstream.web.console.bulk.planning import Plan
 from millstream.web.console.bulk.wish import Wish
 from millstream.web.console.caring import (
@@ -18,7 +19,9 @@ from millstream.web.console.caring import (
     tag_command,
 )
 from millstream.web.console.delivery import actions
-from millstream.web.console.pages import alerts, orders, settings_keys, settings_users
+from millstream.web.console.order.holding import hold_command
+from millstream.web.console.pages import inbox, orders, settings_keys, settings_users
+from millstream.web.console.rewinding import rewind_command
 
 CONSOLE = Path(millstream.web.console.__file__).parent
 FOUND = {"delivery": {"id": 7, "code": "sku.unknown", "tags": [], "assignee": None}, "amended": None}
@@ -92,8 +95,24 @@ def test_settings_are_copied_with_the_values_given(word):
     form = {settings_keys.USED_BY: word, settings_keys.ONLY_RIGHTS: ["view"], settings_keys.GOOD_FOR: "30"}
     command, given = read(settings_keys._make_command({**form, "Role": "viewer"}))
     assert (command, given["name"], [right.value for right in given["right"]]) == ("access keys create", word, ["view"])
-    assert read(alerts._ack_command(3, {"Reason (if you like)": word}))[1]["note"] == word
+    assert read(ack_command(3, {"Reason (if you like)": word}))[1]["note"] == word
     assert read("millstream alerts ack 3")[1]["note"] is None
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+@pytest.mark.parametrize("deed", ["hold", "unhold"])
+def test_an_order_is_held_by_the_number_and_the_reason_given(word, deed):
+    command, given = read(hold_command(deed, word, {"Reason": word}))
+    assert (command, given["number"], given["reason"]) == (f"orders {deed}", word, word)
+    assert read(hold_command(deed, word, {}))[1]["reason"] == "REASON"
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_a_connection_is_rewound_to_the_moment_typed_once_it_is_one(word):
+    command, given = read(rewind_command(word, "2026-11-01 01:30+01:00", {"Reason": word}))
+    assert (command, given["name"], given["to"]) == ("connections rewind", word, "2026-11-01T00:30:00Z")
+    assert (given["reason"], given["yes"]) == (word, False)
+    assert [rewind_command(word, typed, {}) for typed in ("", "yesterday", "0001-01-01T00:00+01:00")] == [None] * 3
 
 
 @pytest.mark.parametrize("word", ["1000", "-x", "anna@x.example"])
@@ -101,6 +120,14 @@ def test_a_search_copies_a_search_and_not_one_order(word):
     text = orders.shell_words("millstream", "orders", *orders._shell(word, None))
     command, given = read(text)
     assert (command, given["number"]) == ("orders list", word)
+
+
+@pytest.mark.parametrize("view", inbox.VIEWS)
+@pytest.mark.parametrize("place", ["", "WzEsImEiXQ", "-x"])
+def test_a_view_of_the_inbox_is_copied_with_the_page_one_is_on(view, place):
+    command, given = read(inbox._shell(view, "-mia", place))
+    assert (command, given["view"].value, given["after"]) == ("deliveries causes", view, place or None)
+    assert given["assignee"] == ("-mia" if view == "mine" else None)
 
 
 def test_a_reason_left_out_is_asked_for():

@@ -145,7 +145,7 @@ async def test_an_action_on_more_than_one_can_oversee_is_refused_and_nothing_is_
 @pytest.mark.parametrize("state", [HELD, DEAD, RETRYING])
 async def test_what_came_to_grief_can_be_amended_and_runs_with_the_amended_payload(office, state):
     (delivery_id,) = await office.trouble(state)
-    await office.desk.amend(delivery_id, {"n": "mended"}, actor="cli:mia")
+    await office.desk.amend(delivery_id, {"n": "mended"}, actor="cli:mia", reason="typo")
     (delivery,) = await office.claim()
     assert (delivery.payload, delivery.event.data) == ({"n": "mended"}, {"n": 1})
     story = await office.desk.show_delivery(delivery_id)
@@ -154,14 +154,14 @@ async def test_what_came_to_grief_can_be_amended_and_runs_with_the_amended_paylo
 
 async def test_the_amended_payload_stays_for_later_retries_until_amended_again(office):
     (delivery_id,) = await office.trouble()
-    await office.desk.amend(delivery_id, {"n": "first"}, actor="cli:mia")
+    await office.desk.amend(delivery_id, {"n": "first"}, actor="cli:mia", reason="typo")
     (delivery,) = await office.claim()
     await office.settle(delivery, HELD)
     await office.desk.retry(Filter(ids=(delivery_id,)), actor="cli:mia")
     (delivery,) = await office.claim()
     assert delivery.payload == {"n": "first"}
     await office.settle(delivery, HELD)
-    await office.desk.amend(delivery_id, {"n": "second"}, actor="cli:mia")
+    await office.desk.amend(delivery_id, {"n": "second"}, actor="cli:mia", reason="typo")
     (delivery,) = await office.claim()
     assert delivery.payload == {"n": "second"}
 
@@ -172,11 +172,11 @@ async def test_what_runs_waits_or_is_done_cannot_be_amended(office):
     waiting = await office.value("select id from delivery where state = 'waiting'")
     for delivery_id in (running.id, waiting, 10**9):
         with pytest.raises(Reject) as refused:
-            await office.desk.amend(delivery_id, {}, actor="cli:mia")
+            await office.desk.amend(delivery_id, {}, actor="cli:mia", reason="typo")
         assert (refused.value.code, str(delivery_id) in refused.value.message) == ("delivery.not_mendable", True)
     await office.settle(running)
     with pytest.raises(Reject):
-        await office.desk.amend(running.id, {}, actor="cli:mia")
+        await office.desk.amend(running.id, {}, actor="cli:mia", reason="typo")
     assert await office.value("select count(*) from delivery where amended is not null") == 0
 
 
@@ -248,7 +248,7 @@ async def test_every_change_is_in_the_audit_trail_with_who_what_and_what_it_was_
     (second,) = await office.trouble(DEAD, code="down", start=2)
     await office.desk.release(Filter(ids=(first,)), actor="cli:mia", reason="agreed by phone")
     await office.desk.retry(Filter(ids=(first, second)), actor="cli:max")
-    await office.desk.amend(second, {"n": 2}, actor="cli:max")
+    await office.desk.amend(second, {"n": 2}, actor="cli:max", reason="typo")
     await office.desk.discard(Filter(ids=(second,)), actor="api:ann", reason="twice")
     assert await office.audited("release") == [
         ("cli:mia", "S-1", {"delivery": first, "was": "held", "code": "price.stale", "reason": "agreed by phone"})
@@ -258,7 +258,11 @@ async def test_every_change_is_in_the_audit_trail_with_who_what_and_what_it_was_
         ("cli:max", "S-2", {"delivery": second, "was": "dead", "code": "down"}),
     ]
     assert await office.audited("amend") == [
-        ("cli:max", "S-2", {"delivery": second, "was": "retrying", "code": "down", "amended": {"n": 2}})
+        (
+            "cli:max",
+            "S-2",
+            {"delivery": second, "was": "retrying", "code": "down", "reason": "typo", "amended": {"n": 2}},
+        )
     ]
     assert await office.audited("discard") == [
         ("api:ann", "S-2", {"delivery": second, "was": "retrying", "code": "down", "reason": "twice"})

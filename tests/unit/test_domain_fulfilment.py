@@ -7,7 +7,16 @@ import pytest
 
 from fakes.world import START
 from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
-from millstream.domain.fulfilment import Delivered, Parcel, Shipment, ShipmentLine, still_to_leave, way_of
+from millstream.domain.fulfilment import (
+    CancelledLine,
+    Delivered,
+    Parcel,
+    Shipment,
+    ShipmentLine,
+    newly_cancelled,
+    still_to_leave,
+    way_of,
+)
 from millstream.domain.order import Address, Customer, OrderLine, SalesOrder, Totals
 from millstream.domain.values import Money, Quantity
 
@@ -57,6 +66,12 @@ def test_nothing_has_arrived_before_anything_left():
         ((left(1, "T1"), left(2, "T2"), said(order_number="1")), True),
         ((left(1, "T1"), said(order_number="1"), left(2, "T2")), False),
         ((said(tracking_number="T1"), left(1, "T1")), True),
+        ((left(1), left(1, "T1"), said(tracking_number="T1")), True),
+        ((left(1), left(1, "T1", "T2"), said(tracking_number="T1")), False),
+        ((left(1, "T0"), left(1, "T1"), said(tracking_number="T0")), False),
+        ((left(1), said(tracking_number="T1"), left(1, "T1")), True),
+        ((left(1, "T1"), left(1), said(tracking_number="T1")), True),
+        ((left(1, "T1"), said(tracking_number="T1"), left(1, "T2")), True),
         ((said(shipment_number="SH-1"), left(1, "T1")), True),
         ((said(order_number="1"), left(1, "T1")), True),
         ((said(order_number="1"), left(1, "T1"), left(2, "T2")), False),
@@ -100,6 +115,10 @@ def planned(**lines):
     )  # fmt: skip
 
 
+def amounts(lines):
+    return {name: Decimal(much) for name, much in lines.items()}
+
+
 @pytest.mark.parametrize(
     ("plan", "gone", "rest"),
     [
@@ -116,5 +135,36 @@ def planned(**lines):
          "in line order"],
 )  # fmt: skip
 def test_what_the_erp_is_to_deliver_and_has_not_is_still_to_leave(plan, gone, rest):
-    amounts = {name: Decimal(much) for name, much in gone.items()}
-    assert still_to_leave(ORDER, planned(**plan), amounts) == rest
+    assert still_to_leave(ORDER, planned(**plan), amounts(gone), {}) == rest
+
+
+@pytest.mark.parametrize(
+    ("plan", "gone", "off", "rest"),
+    [
+        ({"a": 3, "b": 3}, {"a": 3, "b": 2}, {"b": 1}, ()),
+        ({"a": 3, "b": 2}, {"a": 3, "b": 2}, {"b": 1}, ()),
+        ({"a": 3, "b": 3}, {"a": 3}, {"b": 1}, ("b",)),
+        ({"a": 3, "b": 3}, {}, {"a": 3, "b": 3}, ()),
+        ({"a": 3, "b": 3}, {"a": 3, "b": 3}, {"b": 1}, ()),
+    ],
+    ids=["the rest of a line", "and the ERP has less", "a part of what is missing", "everything", "it left anyway"],
+)
+def test_what_the_erp_cancelled_of_a_line_is_not_waited_for(plan, gone, off, rest):
+    assert still_to_leave(ORDER, planned(**plan), amounts(gone), amounts(off)) == rest
+
+
+@pytest.mark.parametrize(
+    ("told", "known", "more"),
+    [
+        ({"a": 2}, {}, {"a": 2}),
+        ({"a": 2}, {"a": 2}, {}),
+        ({"a": 3, "b": 1}, {"a": 2}, {"a": 1, "b": 1}),
+        ({"a": 1}, {"a": 2}, {}),
+        ({"a": 9}, {}, {"a": 3}),
+        ({"elsewhere": 1}, {}, {}),
+    ],
+    ids=["news", "known", "more of one, some of another", "less", "never more than ordered", "no line of the order"],
+)
+def test_only_what_was_not_known_to_be_cancelled_is_news(told, known, more):
+    reported = [CancelledLine(line_id=one, sku=one, quantity=Quantity(Decimal(much))) for one, much in told.items()]
+    assert newly_cancelled(ORDER, reported, amounts(known)) == more

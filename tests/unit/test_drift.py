@@ -160,4 +160,12 @@ async def test_drift_is_told_by_name_and_over_http(house):
     desk = Operator(house)
     seen = await desk.get("/alerts/drift")
     assert (seen["checked"], seen["count"], seen["differing"][0]["order_key"]) == (1, 1, key)
+    await house.rows(
+        "insert into drift_check (order_key, checked_at, differs, differs_since)"
+        " select 'later-' || n, checked_at, differs, differs_since from drift_check, generate_series(1, 2) as n"
+    )
+    first = await desk.get("/alerts/drift", limit=2)
+    rest = await desk.get("/alerts/drift", limit=2, after=first["next"])
+    assert [one["order_key"] for one in first["differing"] + rest["differing"]] == sorted([key, "later-1", "later-2"])
+    assert (first["count"], rest["count"], rest["next"]) == (3, 3, None)
     await house.hub.operating.close()

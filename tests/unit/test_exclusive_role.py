@@ -114,6 +114,18 @@ async def test_without_a_database_nobody_holds_it_and_asking_does_no_harm():
     await player.role.release()
 
 
+async def test_a_server_that_breaks_off_in_the_middle_of_its_answer_is_asked_again(players, monkeypatch):
+    connect = asyncpg.connect
+
+    async def broken(*args, **kwargs):
+        raise asyncpg.InternalClientError("the answer broke off")
+
+    monkeypatch.setattr(asyncpg, "connect", broken)
+    assert await players[0].role.acquire() is False
+    monkeypatch.setattr(asyncpg, "connect", connect)
+    assert await players[0].role.acquire() is True
+
+
 async def test_being_cancelled_while_asking_leaves_no_session_behind(players, monkeypatch):
     connect, sessions = asyncpg.connect, []
 

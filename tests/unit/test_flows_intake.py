@@ -92,6 +92,7 @@ def test_seeing_the_same_thing_again_gives_the_same_ids():
         ("shipped", events.ORDER_SHIPMENT_REPORTED),
         ("schedule", events.ORDER_RESCHEDULED),
         ("cancelled", events.ORDER_CANCELLED_BY_ERP),
+        ("rest_cancelled", events.ORDER_REST_CANCELLED_BY_ERP),
     ],
 )
 def test_every_kind_of_change_in_the_erp_becomes_one_event_known_by_the_change(kind, event_type):

@@ -3,12 +3,14 @@
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
 from millstream.domain.errors import Reject
 from millstream.domain.order import Address, Customer, LineOption, OrderLine, SalesOrder, Totals
 from millstream.domain.values import Money, Quantity
+from millstream.flows.made_earlier import differences
 from millstream.flows.order_to_erp import (
     aliases_of,
     base_total,
@@ -179,3 +181,34 @@ def test_an_order_can_be_asked_for_by_every_number_it_has():
         ("work_order", "WO2"),
     }
     assert "po" not in {alias.kind for alias in aliases_of(order(), told)}
+
+
+def made(*lines, gross="100") -> Acknowledgement:
+    """What the ERP has: of each line its id, SKU and quantity, and what all comes to."""
+    schedules = tuple(
+        LineSchedule(line_id=line_id, sku=sku, quantity=Quantity(Decimal(quantity))) for line_id, sku, quantity in lines
+    )
+    return msgspec.structs.replace(acknowledgement(), lines=schedules, gross=euro(gross))
+
+
+@pytest.mark.parametrize(
+    "lines", [[("1", "PUMP-100", 1)], [("1", "pump", "1.0")], [("1", "PUMP", 1), ("2", "GONE", 0)]]
+)
+def test_an_order_that_the_erp_made_in_the_same_goods_and_total_does_not_differ(lines):
+    assert tuple(differences(order(line(base_sku="PUMP")), made(*lines))) == ()
+
+
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (made(("1", "PUMP-100", 2), gross="200"), ["2 of PUMP-100 in place of 1", "comes to 200.00 EUR"]),
+        (made(("1", "VALVE", 1)), ["VALVE in place of PUMP-100"]),
+        (made(("1", "PUMP-100", 1), ("2", "OIL", 3)), ["OIL is on it, too"]),
+        (made(("7", "PUMP-100", 1)), ["PUMP-100 is not on it", "PUMP-100 is on it, too"]),
+        (made(("1", "PUMP-100", 1), gross="100.01"), ["comes to 100.01 EUR in place of 100.00 EUR"]),
+    ],
+)
+def test_what_the_erp_made_otherwise_is_told_one_by_one(there, told):
+    found = tuple(differences(order(), there))
+    assert len(found) == len(told)
+    assert all(part in whole for part, whole in zip(told, found, strict=True))

@@ -122,7 +122,7 @@ async def test_what_a_settlement_brings_is_running_with_a_lease_of_the_writer_an
     assert nest.leaving == [1]
     stored = await mill.rows("select id, state, worker, tries from delivery where subscriber <> 'erp' order by id")
     assert stored == [(one.id, "running", "w1", 1) for one in nest.taken]
-    assert all(mill.ledger.holds(one.id) for one in nest.taken)
+    assert all(mill.ledger.holds(one) for one in nest.taken)
     assert await mill.claim() == []
     assert mill.wakes == 0  # there is nothing to look for
 

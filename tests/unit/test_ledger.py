@@ -152,7 +152,7 @@ async def test_a_heartbeat_keeps_the_lease(bench, database):
     await bench.ledger.accept([event(1)])
     (mine,) = await bench.claim(subscribers=("a",))
     bench.world.clock.advance(20)
-    await bench.ledger.extend_leases([mine.id])
+    await bench.ledger.extend_leases([mine])
     bench.world.clock.advance(20)
     assert await other.claim(subscribers=("a",)) == []
 
@@ -287,15 +287,51 @@ async def test_a_try_whose_worker_fell_silent_is_filed_as_lost(bench, database):
 async def test_a_worker_knows_by_its_own_clock_when_its_lease_is_over(bench):
     await bench.ledger.accept([event(1)])
     (mine,) = await bench.claim(subscribers=("a",))
-    assert bench.ledger.holds(mine.id)
+    assert bench.ledger.holds(mine)
     bench.world.clock.advance(20)
-    await bench.ledger.extend_leases([mine.id])
+    await bench.ledger.extend_leases([mine])
     bench.world.clock.advance(20)
-    assert bench.ledger.holds(mine.id)
+    assert bench.ledger.holds(mine)
     bench.world.clock.advance(11)
-    assert not bench.ledger.holds(mine.id)
+    assert not bench.ledger.holds(mine)
     await bench.settle(mine)
-    assert not bench.ledger.holds(mine.id)
+    assert not bench.ledger.holds(mine)
+
+
+async def test_a_lease_is_of_one_try_though_the_same_worker_has_the_next(bench):
+    await bench.ledger.accept([event(1)])
+    (old,) = await bench.claim(subscribers=("a",))
+    bench.world.clock.advance(31)
+    (new,) = await bench.claim(subscribers=("a",))
+    assert (new.id, new.tries) == (old.id, 2)
+    assert (bench.ledger.holds(old), bench.ledger.holds(new)) == (False, True)
+    bench.world.clock.advance(20)
+    due = await bench.value("select due_at from delivery where id = $1", new.id)
+    await bench.ledger.extend_leases([old])
+    assert await bench.value("select due_at from delivery where id = $1", new.id) == due, (
+        "a heartbeat is of one try, too"
+    )
+    bench.world.clock.advance(11)
+    assert not bench.ledger.holds(new)
+    await bench.ledger.extend_leases([old, new])
+    assert (bench.ledger.holds(old), bench.ledger.holds(new)) == (False, True)
+    assert await bench.settle(old) is False
+    assert bench.ledger.holds(new), "it is not for the old try to give the lease back"
+    assert await bench.settle(new) is True
+    assert not bench.ledger.holds(new)
+
+
+async def test_of_two_tries_settled_in_one_commit_only_the_one_that_has_the_lease_is_written(bench):
+    await bench.ledger.accept([event(1), event(2, "S-2")])
+    old, other = await bench.claim(subscribers=("a",))
+    bench.world.clock.advance(31)
+    await bench.ledger.extend_leases([other])
+    (new,) = await bench.claim(subscribers=("a",))
+    brings = [Settlement(events=(event(n, "S-3", "thing.urgent"),)) for n in (3, 4)]
+    settling = (bench.settle(other), bench.settle(old, settlement=brings[0]), bench.settle(new, settlement=brings[1]))
+    assert await asyncio.gather(*settling) == [True, False, True]
+    assert await bench.value("select array_agg(source_id) from event where subject = 'S-3'") == ["4"]
+    assert await bench.value("select array_agg(n order by n) from attempt where delivery_id = $1", new.id) == [1, 2]
 
 
 async def test_a_heartbeat_after_the_lease_was_taken_over_gives_nothing_back(bench, database):
@@ -304,5 +340,5 @@ async def test_a_heartbeat_after_the_lease_was_taken_over_gives_nothing_back(ben
     (mine,) = await bench.claim(subscribers=("a",))
     bench.world.clock.advance(31)
     await other.claim(subscribers=("a",))
-    await bench.ledger.extend_leases([mine.id])
-    assert not bench.ledger.holds(mine.id)
+    await bench.ledger.extend_leases([mine])
+    assert not bench.ledger.holds(mine)

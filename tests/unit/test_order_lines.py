@@ -10,7 +10,7 @@ from millstream.domain.acknowledgement import Acknowledgement, LineSchedule
 from millstream.domain.order import Address, Customer, OrderLine, SalesOrder, Totals
 from millstream.domain.values import Money, Quantity
 from millstream.flows.order_lines import lines_of
-from millstream.ports.desk import DeliveryRow, DeliveryStory, OrderStory, OrderSummary
+from millstream.ports.desk import DeliveryRow, DeliveryStory, EventRow, OrderStory, OrderSummary
 from millstream.ports.records import BookedOrder
 
 ZERO = Money.zero("EUR")
@@ -40,10 +40,14 @@ def shipped(number, *quantities):
             id=number, event_id=UUID(int=number), event_type="order.shipped", subject="S", subscriber=subscriber,
             state="done", tries=1, attempts=1, due_at=START, created_at=START, updated_at=START, head=True,
         )  # fmt: skip
-        yield DeliveryStory(row=row, data={"shipment": shipment}, amended=None, waived=(), attempts=())
+        fact = EventRow(
+            id=row.event_id, type=row.event_type, source="erp", source_id=str(number), occurred_at=START,
+            received_at=START,
+        )  # fmt: skip
+        yield DeliveryStory(row=row, event=fact, data={"shipment": shipment}, amended=None, waived=(), attempts=())
 
 
-def standing(ordered="3", *, reserved=None, made=(), confirmed=None, left=(), off=False, is_virtual=False):
+def standing(ordered="3", *, reserved=None, made=(), confirmed=None, left=(), off=False, rest=None, is_virtual=False):
     placed = order(ordered, is_virtual=is_virtual)
     schedule = LineSchedule(
         line_id="1", sku="PUMP", quantity=Quantity(Decimal(confirmed or ordered)), work_orders=tuple(made),
@@ -57,7 +61,10 @@ def standing(ordered="3", *, reserved=None, made=(), confirmed=None, left=(), of
         summary=OrderSummary(order_key="S", cancelled_at=START if off else None), aliases=(), events=(), promises=(),
         deliveries=tuple(fact for n, one in enumerate(left, start=1) for fact in shipped(n, one)),
     )  # fmt: skip
-    booked = BookedOrder(order=placed, customer_id="C", acknowledgement=acknowledgement, ship_date=None)
+    cancelled = {} if rest is None else {"1": Decimal(rest)}
+    booked = BookedOrder(
+        order=placed, customer_id="C", acknowledgement=acknowledgement, ship_date=None, cancelled=cancelled
+    )
     (line,) = lines_of(story, placed, booked)
     told = (line.reserved, line.in_production, line.shipped, line.cancelled, line.unaccounted)
     return tuple(None if one is None else int(one) for one in told)
@@ -75,6 +82,9 @@ def standing(ordered="3", *, reserved=None, made=(), confirmed=None, left=(), of
         ({"reserved": "3", "left": ("3", "1")}, (0, 0, 4, 0, -1)),
         ({"reserved": "3", "left": ("1",), "off": True}, (0, 0, 1, 2, 0)),
         ({"made": ("W1",), "off": True}, (None, 0, 0, 3, 0)),
+        ({"reserved": "3", "left": ("2",), "rest": "1"}, (0, 0, 2, 1, 0)),
+        ({"reserved": "2", "confirmed": "2", "rest": "1"}, (2, 0, 0, 1, 0)),
+        ({"reserved": "3", "left": ("3",), "rest": "1"}, (0, 0, 3, 0, 0)),
         ({}, (None, None, 0, 0, None)),
         ({"reserved": "0", "is_virtual": True}, (0, 0, 0, 0, None)),
     ],

@@ -30,7 +30,7 @@ def story(*attempts, state="done", **steps):
         summary=OrderSummary(order_key="S", placed_at=at(0), **{name: at(when) for name, when in steps.items()}),
         aliases=(),
         events=(fact,),
-        deliveries=(DeliveryStory(row=row, data={}, amended=None, waived=(), attempts=attempts),),
+        deliveries=(DeliveryStory(row=row, event=fact, data={}, amended=None, waived=(), attempts=attempts),),
         promises=(),
     )
 

@@ -1,6 +1,7 @@
 """The places of a worker: shares, and who waits for long."""
 
 import pytest
+from msgspec.structs import replace
 
 from fakes.ledger import MemoryLedger
 from fakes.world import ManualWorld
@@ -39,6 +40,18 @@ def test_a_place_given_back_is_free_once():
     yard.places.give_back(delivery)
     assert yard.places.free() == 8
     assert yard.places.left_for("crm") == 6
+
+
+def test_two_tries_of_one_delivery_hold_two_places_until_each_has_ended():
+    yard = Yard()
+    (first,) = yard.begin(1, "crm")
+    second = replace(first, tries=2)
+    yard.places.take(second)
+    assert (yard.places.free(), yard.places.left_for("crm")) == (6, 4)
+    yard.places.give_back(first)
+    assert (yard.places.free(), yard.places.left_for("crm")) == (7, 5)
+    yard.places.give_back(second)
+    assert (yard.places.free(), yard.places.left_for("crm")) == (8, 6)
 
 
 def test_who_waits_for_long_leaves_its_place_to_others_but_keeps_its_share():

@@ -1,6 +1,7 @@
 """Asking what changed: nothing is skipped, nothing stops the next question."""
 
 import asyncio
+import json
 from collections import Counter
 
 import pytest
@@ -12,7 +13,9 @@ from millstream.domain.errors import Retry
 from millstream.domain.events import NewEvent
 from millstream.engine.poller import Polled, Poller, PollTask
 from millstream.engine.routes import Route, Routes
+from millstream.ports.positions import Rewound
 from millstream.store.ledger import PostgresLedger
+from millstream.store.positions import PostgresPositions
 
 EVERY_S = 5.0
 
@@ -210,6 +213,59 @@ async def test_two_copies_of_one_change_are_stored_once(mill):
     mill.world.clock.advance(EVERY_S)
     assert await mill.poll() == 0
     assert await mill.stored() == 2
+
+
+async def back_to(mill, at):
+    """Somebody moves the position, whoever reads just now."""
+
+    def judge(cursor):
+        return Rewound(was=None, cursor={"at": at}, moved=True)
+
+    positions = PostgresPositions(mill.database, clock=mill.world.clock)
+    now = mill.world.clock.now()
+    await positions.move("mill.changes", "mill", judge, to=now, actor="mia", reason="restored")
+
+
+async def position(mill):
+    async with mill.database.connection() as connection:
+        return json.loads(await connection.fetchval("select cursor from schedule"))
+
+
+async def test_whoever_reads_while_the_position_is_moved_back_does_not_move_it_forward_again(mill, database):
+    mill.changes = 5
+    await mill.poll()
+    mill.changes = 7
+    mill.world.clock.advance(EVERY_S)
+    ask = mill.ask
+
+    async def meanwhile(cursor):
+        polled = await ask(cursor)
+        await back_to(mill, 2)
+        return polled
+
+    mill.poller._tasks = [PollTask(name="mill.changes", every_s=EVERY_S, ask=meanwhile)]
+    assert await mill.poll() == 2, "what it brought is kept"
+    assert await position(mill) == {"at": 2}
+    other = Mill(database, worker="w2", world=mill.world)
+    other.changes = 7
+    assert await other.poll() == 0, "all of it is known"
+    assert (other.asked, await position(mill), await mill.stored()) == ([{"at": 2}], {"at": 7}, 7)
+
+
+async def test_the_pages_that_follow_are_asked_from_where_the_position_was_moved_to(mill):
+    mill.changes = 35
+    ask = mill.ask
+
+    async def meanwhile(cursor):
+        polled = await ask(cursor)
+        if len(mill.asked) == 2:
+            await back_to(mill, 5)
+        return polled
+
+    mill.poller._tasks = [PollTask(name="mill.changes", every_s=EVERY_S, ask=meanwhile)]
+    assert await mill.poll() == 35
+    assert mill.asked == [None, {"at": 10}, {"at": 5}, {"at": 15}, {"at": 25}]
+    assert (await position(mill), await mill.stored()) == ({"at": 35}, 35)
 
 
 async def test_each_task_keeps_its_own_rhythm_until_cancelled(mill):

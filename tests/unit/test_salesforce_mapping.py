@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
+from msgspec import UNSET
 
 from fakes.salesforce import customer, line, purchase
 from millstream.connectors.salesforce import Fields, SalesforceSettings
@@ -136,7 +137,7 @@ def test_moments_are_told_in_utc():
 def test_progress_holds_only_what_is_known():
     nothing = {
         "status": None,
-        "expected_ship_date": None,
+        "expected_ship_date": UNSET,
         "shipped_at": None,
         "tracking_numbers": (),
         "delivered_at": None,
@@ -146,13 +147,16 @@ def test_progress_holds_only_what_is_known():
 
     assert progress(Fields(), **nothing) == {}
     assert progress(Fields(), **nothing | {"delivered_at": delivered}) == {"Delivered_At__c": "2026-11-25T10:00:00Z"}
+    withdrawn = nothing | {"expected_ship_date": None}
+    assert progress(Fields(), **withdrawn) == {"Expected_Ship_Date__c": None}
+    assert progress(Fields(order_expected_ship_date=""), **withdrawn) == {}
 
 
 def test_tracking_numbers_that_do_not_fit_are_left_out_whole():
     numbers = [f"TRACKING-{n:010d}" for n in range(30)]
-    nothing = dict.fromkeys(("status", "expected_ship_date", "shipped_at", "delivered_at", "cancelled_at"))
+    nothing = dict.fromkeys(("status", "shipped_at", "delivered_at", "cancelled_at"))
 
-    text = progress(Fields(), tracking_numbers=numbers, **nothing)["Tracking_Numbers__c"]
+    text = progress(Fields(), tracking_numbers=numbers, expected_ship_date=UNSET, **nothing)["Tracking_Numbers__c"]
 
     assert len(text) <= 255
     assert text.split(", ") == numbers[: len(text.split(", "))]

@@ -3,11 +3,12 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
 from fakes.tryton_answers import answer, connector, result, rows
 from millstream.connectors.tryton.codec import encode_call
-from millstream.connectors.tryton.feed import STREAMS, Mark, Place, after, changes_of, moved_on, sales_of
+from millstream.connectors.tryton.feed import STREAMS, Mark, Place, after, changes_of, moved_on, rewound, sales_of
 from millstream.connectors.tryton.mapping import Masters
 from millstream.domain.errors import Reject
 from millstream.wire.http import Response
@@ -89,8 +90,23 @@ def test_a_shipped_order_reports_packed_and_shipped_under_stable_ids():
     shipment = sale["shipments."][0]["id"]
     found = changes_of(sale)
     assert [change.kind for change in found] == ["packed", "shipped"]
-    assert [change.change_id for change in found] == [f"shipment/{shipment}/packed", f"shipment/{shipment}/shipped"]
+    packed, shipped = (change.change_id for change in found)
+    assert packed == f"shipment/{shipment}/packed"
+    assert shipped.startswith(f"shipment/{shipment}/shipped/")
     assert found == changes_of(rows("order_shipped")[0])
+
+
+def test_a_number_that_is_entered_or_corrected_after_shipping_makes_it_another_change():
+    told = []
+    for numbers in ([None], ["1Z1"], ["1Z2"], ["1Z2", "1Z3"], ["1Z3", "1Z2"]):
+        sale = rows("order_shipped")[0]
+        (package,) = sale["shipments."][0]["packages."]
+        sale["shipments."][0]["packages."] = [package | {"shipping_reference": number} for number in numbers]
+        told.append(changes_of(sale))
+    assert len({packed.change_id for packed, _ in told}) == 1
+    assert told[0][1].change_id == f"shipment/{told[0][1].shipment.erp_id}/shipped"
+    assert len({shipped.change_id for _, shipped in told}) == 4, "in which order they stand says nothing"
+    assert {shipped.occurred_at for _, shipped in told} == {told[0][1].occurred_at}, "it left when it left"
 
 
 def test_an_open_order_reports_its_schedule_and_a_moved_work_order_a_new_one():
@@ -168,6 +184,70 @@ def test_a_cancelled_order_reports_only_that():
     assert [(c.kind, c.change_id) for c in changes_of(sale)] == [("cancelled", f"sale/{sale['id']}/cancelled")]
 
 
+def given_up():
+    """Two of three valves left; what was to follow was cancelled, and the sale was told to ignore it."""
+    return rows("order_rest_cancelled")[0]
+
+
+def test_a_rest_that_was_given_up_is_reported_behind_what_left_and_once():
+    found = changes_of(given_up())
+    assert [change.kind for change in found] == ["packed", "shipped", "rest_cancelled"]
+    rest = found[-1]
+    assert [(line.line_id, line.sku, line.quantity.amount) for line in rest.cancelled] == [("101", "VALVE-050", 1)]
+    assert [line.quantity.amount for line in rest.acknowledgement.lines] == [2, 4]
+    assert changes_of(given_up()) == found
+
+
+def undecided(sale):
+    sale["lines."][0]["moves_ignored"] = []
+
+
+def made_again(sale):
+    """It was cancelled, and another move took its place."""
+    valve = sale["lines."][0]
+    valve["moves_ignored"] = []
+    (move,) = [move for move in valve["moves."] if move["state"] == "cancelled"]
+    valve["moves."].append(move | {"id": 999, "state": "draft"})
+
+
+@pytest.mark.parametrize("happened", [undecided, made_again])
+def test_what_was_cancelled_and_may_still_come_is_no_rest_given_up(happened):
+    sale = given_up()
+    happened(sale)
+    assert "rest_cancelled" not in [change.kind for change in changes_of(sale)]
+
+
+def test_more_that_is_given_up_later_is_another_change_and_names_all_of_it():
+    first, sale = changes_of(given_up())[-1], given_up()
+    valve = sale["lines."][0]
+    (move,) = [move for move in valve["moves."] if move["state"] == "cancelled"]
+    valve["moves."].append(move | {"id": 999})
+    valve["moves_ignored"] = [*valve["moves_ignored"], 999]
+    second = changes_of(sale)[-1]
+    assert second.change_id != first.change_id
+    assert [line.quantity.amount for line in second.cancelled] == [2]
+
+
+def test_a_sale_of_which_everything_was_given_up_has_no_rest_and_waits_to_be_told_as_cancelled():
+    sale = rows("order_cancelled")[0] | {"state": "processing", "shipment_state": "exception"}
+    assert all(line["moves_ignored"] for line in sale["lines."] if line["moves."])
+    assert [change.kind for change in changes_of(sale)] == []
+
+
+def test_a_line_that_was_given_up_has_no_date_and_the_order_ships_with_the_others():
+    sale = rows("order_processing")[0]
+    made = sale["lines."][1]
+    for move in made["moves."]:
+        move["state"] = "cancelled"
+    made["moves_ignored"] = [move["id"] for move in made["moves."]]
+    made["productions."][0]["planned_date"] = date(2027, 3, 1)
+    rest, schedule = changes_of(sale)
+    assert (rest.kind, [line.sku for line in rest.cancelled]) == ("rest_cancelled", ["PUMP-CFG"])
+    answer = schedule.acknowledgement
+    assert (answer.lines[1].ships, answer.lines[1].ship_date, answer.lines[1].quantity.amount) == (False, None, 0)
+    assert answer.ship_date == max(answer.lines[0].ship_date, answer.lines[2].ship_date)
+
+
 async def test_a_page_asks_every_stream_then_the_orders_once():
     sale = rows("order_shipped")[0]
     touched = exact([{"id": 9, "write_date": NOON, "sale": sale["id"]}])
@@ -233,3 +313,38 @@ async def test_a_cursor_of_something_else_is_refused_by_name():
     with pytest.raises(Reject) as refused:
         await erp.changes({"sale.sale.write_date": "yesterday"})
     assert refused.value.code == "erp.cursor_unreadable"
+
+
+# --- back to an earlier moment
+
+
+def marks(cursor):
+    return msgspec.convert(cursor, dict[str, Mark])
+
+
+def test_every_stream_that_is_further_goes_back_and_the_others_stay():
+    ahead, behind, *_ = (stream.name for stream in STREAMS)
+    cursor = msgspec.to_builtins(
+        {ahead: Mark(newest=Place(LATER, 9), resume=Place(LATER, 8)), behind: Mark(newest=Place(NOON - MINUTE, 3))}
+    )
+    found = rewound(cursor, NOON)
+    assert (found.was, found.moved) == (LATER, True)
+    moved = marks(found.cursor)
+    assert moved[ahead] == Mark(newest=Place(NOON, 0))
+    assert moved[behind] == Mark(newest=Place(NOON - MINUTE, 3))
+    assert {moved[stream.name] for stream in STREAMS[2:]} == {Mark()}, "what was never read is read from its beginning"
+    expected = [["OR", [["write_date", ">", NOON]], [["write_date", "=", NOON], ["id", ">", 0]]]]
+    assert after(moved[ahead], "write_date", overlap=OVERLAP, now=LATER) == expected
+
+
+def test_a_pass_that_has_not_come_so_far_is_left_alone_so_that_nothing_is_passed_over():
+    name = STREAMS[0].name
+    under_way = Mark(newest=Place(LATER, 9), resume=Place(NOON - MINUTE, 3))
+    found = rewound(msgspec.to_builtins({name: under_way}), NOON)
+    assert (marks(found.cursor)[name], found.moved) == (under_way, False)
+
+
+def test_a_position_nobody_can_read_is_made_anew():
+    found = rewound({"sale.sale.write_date": 7}, NOON)
+    assert (found.was, found.moved) == (None, True)
+    assert set(marks(found.cursor).values()) == {Mark(newest=Place(NOON, 0))}

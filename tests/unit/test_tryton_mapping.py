@@ -255,3 +255,10 @@ def test_an_order_undone_after_processing_reads_as_cancelled():
 def test_a_cancelled_shipment_that_waits_for_a_decision_is_not_yet_a_cancelled_order():
     sale = rows("order_cancelled")[0] | {"state": "processing", "shipment_state": "exception"}
     assert not is_cancelled(sale)
+
+
+def test_nor_is_one_whose_exception_the_worker_has_not_set_yet():
+    sale = rows("order_cancelled")[0] | {"state": "processing", "shipment_state": "waiting"}
+    for line in sale["lines."]:
+        line["moves_ignored"] = []
+    assert not is_cancelled(sale)

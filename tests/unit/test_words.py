@@ -12,6 +12,7 @@ from millstream.flows.words import (
     long_date,
     packed_text,
     promise_changed_text,
+    rest_cancelled_text,
 )
 
 DAY, BEFORE = date(2026, 9, 14), date(2026, 9, 1)
@@ -28,6 +29,7 @@ def test_every_text_names_its_number_and_date_and_leaves_no_placeholder(language
         packed_text(language),
         delivered_text("M. Miller", language),
         delivered_text(None, language),
+        rest_cancelled_text([{"quantity": "2", "name": "Pump"}, {"quantity": "0.5 m", "name": "Hose"}], language),
     ]
     assert all(text and "{" not in text and "None" not in text for text in told)
     assert "SO-7" in told[0]
@@ -35,6 +37,7 @@ def test_every_text_names_its_number_and_date_and_leaves_no_placeholder(language
     assert long_date(DAY, language) in told[2]
     assert long_date(BEFORE, language) in told[2]
     assert "M. Miller" in told[6]
+    assert "2 × Pump, 0.5 m × Hose" in told[8]
     assert len(TEXTS[language].months) == 12
 
 

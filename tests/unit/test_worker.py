@@ -4,6 +4,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from fakes.ledger import MemoryLedger
 from fakes.patience import until
@@ -190,6 +191,64 @@ async def test_a_heartbeat_that_fails_is_told_and_beats_on(failure):
         await shop.ledger.until(lambda: len(shop.ledger.extended) >= 3)
     told = shop.tap.named("worker.ledger_unreachable") + shop.tap.named("worker.heartbeat_failed")
     assert len(told) == 1
+
+
+@pytest.mark.parametrize("lapses", [1, 3])
+async def test_a_worker_that_claims_again_what_it_still_runs_cuts_the_old_try_off_first(lapses):
+    """Its lease lapsed: PostgreSQL was away, or the machine stood still, and the claim came before the heartbeat."""
+    shop = Shop(lease_s=0.03)
+    shop.gate.clear()
+    shop.ledger.put(1)
+    (first,) = shop.ledger.due
+    async with shop.open():
+        await until(lambda: shop.running == 1)
+        for lapse in range(lapses):
+            shop.ledger.due.append(replace(first, tries=2 + lapse, attempts=2 + lapse))
+            shop.worker.wake()
+        await until(lambda: shop.tap.named("delivery.started")[-1]["tries"] == 1 + lapses)
+        beats = len(shop.ledger.extended)
+        await shop.ledger.until(lambda: len(shop.ledger.extended) >= beats + 2)
+        assert shop.ledger.extended[-1] == [1]
+        shop.gate.set()
+        await shop.settled(1)
+    assert shop.most == 1
+    assert [attempt.delivery.tries for attempt in shop.ledger.attempts] == [1 + lapses]
+    assert shop.worker._places.left_for("erp") == shop.worker._places.share
+    assert shop.worker._places.free() == 64
+    assert {"delivery": 1, "tries": 1} in shop.tap.named("worker.lease_lapsed")
+
+
+async def test_an_old_try_that_is_being_settled_is_waited_for_before_the_new_one_begins():
+    shop = Shop()
+    shop.ledger.put(1)
+    (first,) = shop.ledger.due
+    shop.ledger.writable.clear()
+    async with shop.open():
+        await until(lambda: shop.worker._execution.settles(first))
+        shop.ledger.due.append(replace(first, tries=2, attempts=2))
+        shop.worker.wake()
+        await until(lambda: len(shop.worker._running) == 2)
+        assert len(shop.tap.named("delivery.started")) == 1
+        shop.ledger.writable.set()
+        await shop.settled(2)
+    assert [told["tries"] for told in shop.tap.named("delivery.started")] == [1, 2]
+    assert len(shop.tap.named("delivery.settled")) == 2
+    assert shop.tap.named("worker.lease_lapsed") == []
+
+
+async def test_a_round_of_a_simulation_does_not_fail_because_a_later_one_cut_it_off():
+    shop = Shop()
+    shop.gate.clear()
+    shop.ledger.put(1)
+    (first,) = shop.ledger.due
+    before = asyncio.create_task(shop.worker.run_due())
+    await until(lambda: shop.running == 1)
+    shop.ledger.due.append(replace(first, tries=2, attempts=2))
+    after = asyncio.create_task(shop.worker.run_due())
+    await until(lambda: len(shop.tap.named("delivery.started")) == 2)
+    shop.gate.set()
+    await asyncio.gather(before, after)
+    assert [attempt.delivery.tries for attempt in shop.ledger.attempts] == [2]
 
 
 async def test_without_anything_under_way_the_heart_rests():

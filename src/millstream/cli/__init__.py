@@ -3,7 +3,8 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Final
+from importlib.metadata import version
+from typing import Annotated, Final
 
 import typer
 
@@ -36,7 +37,7 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     """The command line with the command these words begin with, or with every command if they begin with none."""
     app = typer.Typer(
         name="millstream",
-        help="Keeps a store, an ERP and a CRM in step.",
+        help="Keeps a store, an ERP and a CRM in step. Times are UTC.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         add_completion=False,
@@ -53,8 +54,20 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _millstream() -> None:
-    """Keeps a store, an ERP and a CRM in step."""
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from millstream.cli.screen import Screen  # noqa: PLC0415 - only where something is said
+
+        Screen().print(f"millstream {version('millstream')}")
+        raise typer.Exit
+
+
+def _millstream(
+    which: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and end.")
+    ] = False,
+) -> None:
+    """Keeps a store, an ERP and a CRM in step. Times are UTC."""
 
 
 def main() -> None:

@@ -11,13 +11,15 @@ from rich.table import Table
 
 from millstream.alerting import open_channels
 from millstream.cli import alert_rules
+from millstream.cli.paging import After, place_after, tell_more
 from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run, session
 from millstream.credentials import filled_in, read_credentials, references
 from millstream.engine.alerts.channels import unusable
 from millstream.engine.alerts.life import RUNBOOKS
 from millstream.engine.world import SystemWorld
-from millstream.ports.notifier import Alert, Notification
+from millstream.ports.drift import DriftPlace
+from millstream.ports.notifier import Alert, AlertWish, Notification
 from millstream.settings import Settings, read_settings
 from millstream.store.alerts import PostgresAlertBook
 from millstream.store.drift import PostgresDrift
@@ -44,21 +46,27 @@ def _book(session: Session) -> PostgresAlertBook:
 @app.command("list")
 def list_alerts(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
+    after: Annotated[int | None, typer.Option(min=1, help="Those that are over, behind this id.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Open alerts first, then those that are over; below them what could not be told."""
+    """All open alerts first, then those that are over, the newest first; below them what could not be told."""
 
     async def work(session: Session) -> int:
         book = _book(session)
-        rows, unsent = await book.list_alerts(limit=limit), await book.notifications(limit=UNSENT_MAX)
+        opened = [] if after is not None else sorted(await book.open_alerts(), key=lambda one: one.id, reverse=True)
+        past = await book.page(AlertWish(open=False), limit=limit + 1, before=after)
+        rows, unsent = [*opened, *past[:limit]], [] if after else await book.notifications(limit=UNSENT_MAX)
+        more = past[limit - 1].id if len(past) > limit else None
         if as_json:
-            told = {"alerts": [_plain(row) for row in rows], "unsent": [_told(row) for row in unsent]}
+            told = {"alerts": [_plain(row) for row in rows], "unsent": [_told(row) for row in unsent], "next": more}
             console.print_json(json.dumps(told, default=str))
             return 0
         console.print(_table(rows) if rows else "No alert was ever raised.")
         for row in unsent:
             state = "not told, given up" if row.state == "failed" else f"not told yet, try {row.tries}"
             console.print(plain(f"{state}: {row.occasion} to {row.channel}: {row.problem}", style="red"))
+        if more is not None:
+            console.print(f"more: --after {more}")
         return 0
 
     run(work)
@@ -137,17 +145,19 @@ async def _try_all(settings: Settings, channel: str | None) -> int:
 
 
 @app.command()
-def drift(limit: Annotated[int, typer.Option(min=1, max=500)] = 50) -> None:
-    """Orders that are not the same in store, hub and ERP, of those compared within a day."""
+def drift(limit: Annotated[int, typer.Option(min=1, max=500)] = 50, after: After = None) -> None:
+    """Orders that are not the same in store, hub and ERP, of those compared within a day, the longest first."""
+    place = place_after(after, DriftPlace)
 
     async def work(session: Session) -> int:
-        found = await PostgresDrift(session.database).drift(
-            since=await session.database.now() - timedelta(days=1), limit=limit
-        )
+        since = await session.database.now() - timedelta(days=1)
+        found = await PostgresDrift(session.database).drift(since=since, limit=limit + 1, after=place)
+        shown, last = found.differing[:limit], found.differing[limit - 1] if len(found.differing) > limit else None
         said = f"{found.count} of {found.checked} orders compared in the last day are not the same everywhere."
         console.print(said if found.checked else "No order was compared in the last day: it is not known.")
-        for one in found.differing:
+        for one in shown:
             console.print(plain(f"  {one.order_key}: {', '.join(one.differs)}, since {_time(one.since)}"))
+        tell_more(None if last is None else DriftPlace(last.since, last.order_key))
         return 0
 
     run(work)

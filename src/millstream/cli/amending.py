@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from millstream.bootstrap import Runtime
+from millstream.cli.choice import reason_said
 from millstream.cli.hub import run_hub
 from millstream.cli.session import actor, console
 from millstream.flows.amendment import refuse_unreadable
@@ -19,8 +20,10 @@ STDIN = "-"
 def amend(
     delivery_id: int,
     payload: Annotated[str, typer.Argument(help="JSON file with the new payload, - for standard input.")],
+    reason: Annotated[str | None, typer.Option(help="Why; goes into the audit trail. Asked for if left out.")] = None,
 ) -> None:
     """Puts an amended payload beside the original and tries again."""
+    why = _reason(reason, payload)
     amended = _object_in(payload)
 
     async def work(runtime: Runtime) -> int:
@@ -30,11 +33,18 @@ def amend(
             return 1
         interpret = partial(runtime.hub.store.interpret, overlaid=False)
         refuse_unreadable(story.row.event_type, amended, interpret)
-        await runtime.desk.amend(delivery_id, amended, actor=actor())
+        await runtime.desk.amend(delivery_id, amended, actor=actor(), reason=why)
         console.print(f"delivery {delivery_id} amended; due now. The original stays beside it.")
         return 0
 
     run_hub(work)
+
+
+def _reason(given: str | None, payload: str) -> str:
+    """In a few words. It cannot be asked for where the payload itself comes in by standard input."""
+    if given is None and payload == STDIN:
+        raise typer.BadParameter("say why: --reason; standard input is taken by the payload")
+    return reason_said(typer.prompt("Reason") if given is None else given)
 
 
 def _object_in(payload: str) -> dict[str, Any]:

@@ -64,16 +64,20 @@ def list_rows(
     until: Until = None,
     people: People = False,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    after: Annotated[int | None, typer.Option(min=1, help="Continue behind this row.")] = None,
 ) -> None:
     """The newest rows first."""
     wish = _wish(subject, actor, action, since, until, people=people)
 
     async def work(log: PostgresAuditLog) -> None:
         table = Table("at", "who", "what", "to what", "details", box=None)
-        for row in await log.page(wish, limit=limit):
+        rows = await log.page(wish, limit=limit + 1, before=after)
+        for row in rows[:limit]:
             details = msgspec.json.encode(row.detail).decode()
             table.add_row(f"{row.at:%Y-%m-%d %H:%M:%S}", row.actor, row.action, row.subject, details)
         console.print(table)
+        if len(rows) > limit:
+            console.print(f"more: --after {rows[limit - 1].id}")
 
     _with_log(work)
 
@@ -91,7 +95,7 @@ def export(
     wish = _wish(subject, actor, action, since, until, people=people)
 
     async def work(log: PostgresAuditLog) -> None:
-        async for lines in log.lines(wish):
+        async for lines in log.lines(wish, payloads=True):
             sys.stdout.buffer.write(lines)
         sys.stdout.buffer.flush()
 

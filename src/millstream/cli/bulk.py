@@ -1,24 +1,28 @@
 """`millstream bulk`: one action on everything a filter means, done by the workers batch by batch."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 import typer
 from msgspec import convert
 from rich.table import Table
 
 from millstream.bootstrap import Runtime
-from millstream.cli.choice import Category, Reason, ResolvedAs, Yes, choosing
+from millstream.cli.causes import worth_words
+from millstream.cli.choice import PAGE_SIZE_MAX, Category, Reason, ResolvedAs, Yes, choosing
 from millstream.cli.hub import run_hub
+from millstream.cli.paging import After, place_after, tell_more
 from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run
 from millstream.engine.world import SystemWorld
 from millstream.flows.dry_run import Rehearsal, Tries
 from millstream.flows.order_to_erp import WAIVABLE
-from millstream.flows.preview import Previews
 from millstream.ports import bulk as ports
 from millstream.ports.desk import Filter, Resolution
+from millstream.ports.places import place_text
 from millstream.store.bulk import PostgresBulk
 
 app = typer.Typer(help="Estimate, try out, start, watch, pause, resume, cancel.", no_args_is_help=True)
@@ -38,9 +42,11 @@ TRYING = (Doing.RETRY, Doing.RELEASE)
 FORECASTS = {
     "would_be_sent": "would be sent",
     "already_there": "are there already, and would be found",
+    "nothing_to_send": "would send nothing",
+    "would_fail": "would not go through",
     "cannot_be_read": "cannot be read",
 }
-BulkId = Annotated[UUID, typer.Argument(help="As `bulk show` lists it.")]
+BulkId = Annotated[UUID, typer.Argument(help="As `bulk list` shows it.")]
 
 
 def _desk(session: Session) -> PostgresBulk:
@@ -68,7 +74,7 @@ def dry_run(wanted: Filter, *, action: Action) -> None:
 
     async def work(runtime: Runtime) -> int:
         await runtime.operating.overlay_keeper.begin()
-        rehearsal = Rehearsal(runtime.hub, runtime.desk, Previews(runtime.hub, runtime.operating.overlays))
+        rehearsal = Rehearsal(runtime.hub, runtime.desk, runtime.operating.previews)
         found = await rehearsal.of(convert(action.value, Tries), wanted)
         console.print(f"looked at {found.looked_at}; nothing was sent")
         for one in found.outcomes:
@@ -102,24 +108,42 @@ def start(wanted: Filter, *, action: Action, reason: Reason, category: Category 
     run(work)
 
 
-@app.command()
-def show(bulk_id: Annotated[UUID | None, typer.Argument(help="One; left out: the newest.")] = None) -> None:
-    """How far bulk actions are."""
+@app.command("list")
+def list_bulks(
+    limit: Annotated[int, typer.Option(min=1, max=PAGE_SIZE_MAX)] = 20,
+    after: After = None,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Bulk actions, the newest first, and how far they are."""
+    place = place_after(after, ports.BulkPlace)
 
     async def work(session: Session) -> int:
-        found = await _desk(session).newest(limit=20) if bulk_id is None else [await _desk(session).find(bulk_id)]
-        rows = [one for one in found if one is not None]
-        if bulk_id is not None and not rows:
-            console.print(f"There is no bulk action {bulk_id}. `millstream bulk show` lists the newest.")
+        found, more = await _desk(session).newest(limit=limit, after=place)
+        if as_json:
+            console.print_json(msgspec.json.encode({"items": found, "next": place_text(more)}).decode())
+            return 0
+        console.print(_table(found) if found else "There was no bulk action yet." if place is None else "No more.")
+        tell_more(more)
+        return 0
+
+    run(work)
+
+
+@app.command()
+def show(bulk_id: Annotated[UUID | None, typer.Argument(help="One; left out: the newest.")] = None) -> None:
+    """How far one is, and where its deliveries are now; without an id, the list."""
+    if bulk_id is None:
+        list_bulks()
+        return
+
+    async def work(session: Session) -> int:
+        desk = _desk(session)
+        found = await desk.find(bulk_id)
+        if found is None:
+            console.print(f"There is no bulk action {bulk_id}. `millstream bulk list` lists the newest.")
             return 1
-        table = Table("id", "action", "state", "done", "refused", "of about", "by", "reason", "since", box=None)
-        for one in rows:
-            since = f"{one.created_at:%Y-%m-%d %H:%M:%S}"
-            what = f"{one.action} ({one.resolution})" if one.resolution else one.action
-            counts = (str(one.done), str(one.refused), str(one.estimate))
-            table.add_row(str(one.id), what, one.state, *counts, one.actor, one.reason, since)
-        console.print(table)
-        for became in await _desk(session).outcome(rows[0]) if bulk_id is not None else ():
+        console.print(_table([found]))
+        for became in await desk.outcome(found):
             console.print(plain(f"  {became.deliveries:>5} are {became.state} now {became.code or ''}"))
         return 0
 
@@ -161,9 +185,17 @@ def _print_estimate(estimate: ports.Estimate, action: Doing) -> None:
     for share in estimate.shares:
         refused = "  (cannot be done to these)" if share.refused else ""
         console.print(plain(f"  {share.deliveries:>5} {share.state:<9} {share.code or '-'}{refused}"))
-    money = [f"{total.currency} {total.amount:,.2f}" for total in estimate.money]
-    if estimate.orders_without_total:
-        money.append(f"{estimate.orders_without_total} whose money is not known")
-    console.print(f"  {estimate.orders} orders: {', '.join(money) or 'none'}")
+    worth = worth_words(estimate.money, estimate.orders_without_total)
+    console.print(f"  {estimate.orders} orders: {worth}")
     for row in estimate.sample[:5]:
         console.print(plain(f"    e.g. {row.id} {row.event_type} of {row.subject}"))
+
+
+def _table(found: Sequence[ports.Bulk]) -> Table:
+    table = Table("id", "action", "state", "done", "refused", "of about", "by", "reason", "since", box=None)
+    for one in found:
+        since = f"{one.created_at:%Y-%m-%d %H:%M:%S}"
+        what = f"{one.action} ({one.resolution})" if one.resolution else one.action
+        counts = (str(one.done), str(one.refused), str(one.estimate))
+        table.add_row(str(one.id), what, one.state, *counts, one.actor, one.reason, since)
+    return table

@@ -30,6 +30,13 @@ class ResolvedAs(StrEnum):
     OTHER = "other"
 
 
+def reason_said(words: str) -> str:
+    """The reason, in a few words: one that says nothing is none."""
+    if not words.strip():
+        raise typer.BadParameter("it says nothing; a few words are enough")
+    return words.strip()
+
+
 Ids = Annotated[list[int] | None, typer.Argument(help="Delivery ids; none = choose by the options.")]
 State = Annotated[list[DeliveryState] | None, typer.Option("--state", help="In this state; several times for several.")]
 Subscriber = Annotated[str | None, typer.Option("--to", help="Subscriber: erp, store, crm, book, promise, inbox.")]
@@ -41,7 +48,9 @@ Assignee = Annotated[str | None, typer.Option("--assignee", help="Who looks afte
 Tag = Annotated[str | None, typer.Option("--tag", help="A word that is on them.")]
 Snoozed = Annotated[bool | None, typer.Option("--snoozed/--no-snoozed", help="Out of sight until later, or in sight.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True)]
+Reason = Annotated[
+    str, typer.Option("--reason", help="Why; goes into the audit trail.", prompt=True, callback=reason_said)
+]
 Category = Annotated[ResolvedAs | None, typer.Option("--category", help="Why, for resolve.", case_sensitive=False)]
 
 

@@ -1,6 +1,7 @@
 """`millstream connections`: how the systems answer, and the brake."""
 
 import json
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -8,17 +9,22 @@ import typer
 from rich.table import Table
 
 from millstream.bootstrap import Runtime
-from millstream.cli.choice import Reason
+from millstream.cli.choice import Reason, Yes
 from millstream.cli.doctor import examined
 from millstream.cli.hub import run_hub
+from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run
 from millstream.engine.connections import EXCHANGE_EVERY_S
 from millstream.engine.world import SystemWorld
+from millstream.flows.rewinding import said_of
 from millstream.ports.connections import Brake, ConnectionStanding
 from millstream.settings import Settings, read_settings
 from millstream.store.connections import PostgresConnections
 
-app = typer.Typer(help="See how the systems answer; pause, drain and resume them.", no_args_is_help=True)
+app = typer.Typer(
+    help="See how the systems answer; pause, drain and resume them; read them again from a moment on.",
+    no_args_is_help=True,
+)
 
 Name = Annotated[str, typer.Argument(help="As `connections list` shows it.")]
 Window = Annotated[int, typer.Option("--window-s", min=60, max=86_400, help="Over how long calls are counted.")]
@@ -104,6 +110,40 @@ def examine(name: Name) -> None:
         return 0 if await examined(runtime, port, title=name) else 1
 
     run_hub(work)
+
+
+@app.command()
+def rewind(
+    name: Name,
+    to: Annotated[str, typer.Option("--to", help="Back to when: 2026-11-01T00:00Z.")],
+    reason: Reason,
+    *,
+    yes: Yes = False,
+) -> None:
+    """Reads what changed in a system again from an earlier moment on; what is known already changes nothing."""
+    _kind(name)
+    moment = _moment(to)
+
+    async def work(runtime: Runtime) -> int:
+        rewinder = runtime.operating.rewinder
+        console.print(plain(said_of(await rewinder.estimate(name, moment))))
+        if not (yes or typer.confirm("rewind it?")):
+            return 1
+        await rewinder.rewind(name, moment, actor=actor(), reason=reason)
+        console.print(plain(f"{name} is read from {moment:%Y-%m-%d %H:%M:%S%z} on at its next poll"))
+        return 0
+
+    run_hub(work)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no moment; write 2026-11-01T00:00Z") from None
+    if moment.tzinfo is None:
+        raise typer.BadParameter(f"{text} is in which time zone? Write {text}Z for UTC, or {text}+01:00")
+    return moment
 
 
 def _board(session: Session) -> PostgresConnections:

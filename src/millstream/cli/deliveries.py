@@ -10,6 +10,7 @@ from rich.table import Table
 
 from millstream.cli import care
 from millstream.cli.amending import amend
+from millstream.cli.causes import causes
 from millstream.cli.choice import FAILING, PAGE_SIZE_MAX, Reason, ResolvedAs, Yes, agreed, choosing
 from millstream.cli.session import Session, actor, console, run
 from millstream.cli.stories import print_delivery
@@ -37,12 +38,15 @@ def list_deliveries(
         if as_json:
             console.print_json(json.dumps([msgspec.structs.asdict(row) for row in rows], default=str))
         else:
-            console.print(_table(rows))
+            console.print(_table(rows) if rows else _none(wanted))
             if len(rows) == limit:
                 console.print(f"more: --after {rows[-1].id}")
         return 0
 
     run(work)
+
+
+app.command()(causes)
 
 
 @app.command()
@@ -131,6 +135,11 @@ def _do(verb: Verb, wanted: Filter, act: Callable[[Session], Awaitable[int]], be
     run(work)
 
 
+def _none(wanted: Filter) -> str:
+    """Why the list is empty."""
+    return "Nothing waits for anybody." if wanted == Filter() else "No delivery is like that."
+
+
 def _table(rows: Sequence[DeliveryRow]) -> Table:
     table = Table("id", "order", "event", "to", "state", "tries", "since", "code", "what is wrong", box=None)
     for row in rows:
@@ -141,7 +150,7 @@ def _table(rows: Sequence[DeliveryRow]) -> Table:
             row.subscriber,
             row.state,
             str(row.tries),
-            f"{row.updated_at:%H:%M:%S}",
+            f"{row.updated_at:%Y-%m-%d %H:%M:%S}",
             row.code or "",
             row.message or row.note or "",
         )

@@ -11,6 +11,7 @@ from millstream.cli.screen import plain
 from millstream.cli.session import actor, console
 from millstream.credentials import read_credentials
 from millstream.domain.errors import Reject, Retry
+from millstream.engine.connections import tried
 from millstream.ports.finding import Finding
 from millstream.settings import Settings, read_settings
 from millstream.store.check import findings as postgres_findings
@@ -41,7 +42,10 @@ async def _examine(settings: Settings) -> int:
     try:
         opened = await open_database(settings)
     except Retry as failure:
-        _show("database", [Finding(what="PostgreSQL answers", ok=False, detail=failure.log, fix=failure.message)])
+        _show(
+            "database",
+            [Finding(what="PostgreSQL answers", ok=False, detail=failure.log, fix=_way_to(settings, failure))],
+        )
         return 1
     except Reject as failure:
         if failure.code != TOO_OLD:
@@ -54,6 +58,13 @@ async def _examine(settings: Settings) -> int:
     finally:
         await opened.database.close()
         opened.stop()
+
+
+def _way_to(settings: Settings, failure: Retry) -> str:
+    """What to look at when PostgreSQL does not answer."""
+    if settings.database_url is None:
+        return failure.message
+    return "start it, or correct database_url (MILLSTREAM_DATABASE_URL); left out, an embedded one is used"
 
 
 async def _ask(runtime: Runtime) -> int:
@@ -70,8 +81,8 @@ async def _ask(runtime: Runtime) -> int:
 
 
 async def examined(runtime: Runtime, port: Checked, *, title: str) -> bool:
-    """Whether a connection is well: tried, kept as its last test, shown."""
-    findings = await port.check()
+    """Whether a connection is well: tried, for a minute at most, kept as its last test, shown."""
+    findings = await tried(port.check)
     await runtime.operating.board.examined(port.name, findings, actor=actor())
     _show(title, findings)
     return all(finding.ok for finding in findings)

@@ -7,10 +7,11 @@ import typer
 from millstream.cli.choice import Reason
 from millstream.cli.screen import plain
 from millstream.cli.session import Session, actor, console, run
+from millstream.domain.holding import Deed
 from millstream.engine.routes import Routes
 from millstream.engine.world import SystemWorld
 from millstream.flows import ROUTES
-from millstream.store.holding import Deed, Holding
+from millstream.store.holding import PostgresHolding
 
 Number = Annotated[str, typer.Argument(help="Any number that only this order carries.")]
 
@@ -31,13 +32,14 @@ def _want(number: str, deed: Deed, reason: str) -> None:
         if len(keys) > 1:
             console.print(plain(f"{len(keys)} orders carry {number}: {', '.join(keys)}. Say which one you mean."))
             return 1
-        holding = Holding(session.database, routes=Routes(ROUTES), world=SystemWorld())
-        if not keys or not await holding.want(keys[0], deed, reason=reason, actor=actor()):
+        if not keys:
             console.print(plain(f"No store reported an order with the number {number}."))
             return 1
-        console.print(
-            plain(f"{deed} {keys[0]}: written down; `millstream orders show {number}` tells when it is done.")
-        )
+        desk = PostgresHolding(session.database, routes=Routes(ROUTES), world=SystemWorld())
+        wanted = await desk.want(keys[0], deed, reason=reason, actor=actor())
+        said = "written down" if wanted.is_new else f"was wanted before and is {wanted.state}, nothing is added"
+        where = f"delivery {wanted.delivery_id}; `millstream orders show {number}` tells when it is done"
+        console.print(plain(f"{deed} {wanted.order_key}: {said}; {where}."))
         return 0
 
     run(work)

@@ -79,17 +79,24 @@ def show(
 
 
 @app.command()
-def versions(name: Name) -> None:
-    """What was published, when, by whom and why."""
+def versions(
+    name: Name,
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    after: Annotated[int | None, typer.Option(min=1, help="Those before this version.")] = None,
+) -> None:
+    """What was published, when, by whom and why, the newest first."""
 
     async def work(runtime: Runtime) -> int:
         place = place_of(Path(f"{name}.toml"))
         table = Table("version", "published", "by", "rules", "reason", "restores", box=None)
-        for one in await runtime.operating.workshop.versions(place):
+        found = await runtime.operating.workshop.versions(place, limit=limit + 1, before=after)
+        for one in found[:limit]:
             at = f"{one.published_at:%Y-%m-%d %H:%M:%S}"
             back = "" if one.restores is None else str(one.restores)
             table.add_row(str(one.version), at, one.published_by, str(len(one.rules)), one.reason, back)
         console.print(table)
+        if len(found) > limit:
+            console.print(f"more: --after {found[limit - 1].version}")
         return 0
 
     run_hub(work)

@@ -9,11 +9,12 @@ from msgspec import convert
 from rich.table import Table
 
 from millstream.cli.holding import hold, unhold
+from millstream.cli.paging import After, place_after, tell_more
 from millstream.cli.screen import plain
 from millstream.cli.session import Session, console, run
 from millstream.cli.stories import print_order
 from millstream.flows.order_lines import is_partly_shipped, lines_of
-from millstream.ports.lookup import NOT_IN_ERP, OrderHit, OrderState
+from millstream.ports.lookup import NOT_IN_ERP, HitPlace, NewestPlace, OrderHit, OrderState, WayPlace
 from millstream.store.lookup import PostgresLookup
 
 app = typer.Typer(help="Find an order and read its story.", no_args_is_help=True)
@@ -63,20 +64,23 @@ def list_orders(
     limit: Annotated[int, typer.Option(min=1, max=500)] = 30,
     state: Annotated[InState | None, typer.Option(help="Only those that stand there.", case_sensitive=False)] = None,
     number: Annotated[str | None, typer.Option(help="Only those with any number that begins so.")] = None,
+    after: After = None,
 ) -> None:
     """The newest orders and where they stand."""
     if number is not None:
         if state is not None:
             raise typer.BadParameter("say --number or --state, not both")
-        _list_by_number(number, limit)
+        _list_by_number(number, limit, after)
         return
     if state is not None:
-        _list_in_state(convert(state.value, OrderState), limit)
+        _list_in_state(convert(state.value, OrderState), limit, after)
         return
+    place = place_after(after, NewestPlace)
 
     async def work(session: Session) -> int:
         table = Table("number", "ERP number", "total", "placed", "confirmed", "ships on", "stands at", box=None)
-        for row in await session.desk.list_orders(limit=limit):
+        rows, more = await session.desk.list_orders(limit=limit, after=place)
+        for row in rows:
             steps = (
                 ("cancelled", row.cancelled_at),
                 ("delivered", row.delivered_at),
@@ -98,35 +102,46 @@ def list_orders(
                 stands,
             )
         console.print(table)
+        tell_more(more)
         return 0
 
     run(work)
 
 
-def _list_in_state(state: OrderState, limit: int) -> None:
+def _list_in_state(state: OrderState, limit: int, after: str | None) -> None:
+    way = place_after(after, WayPlace) if state in NOT_IN_ERP else None
+    place = None if state in NOT_IN_ERP else place_after(after, NewestPlace)
+
     async def work(session: Session) -> int:
-        lookup, hits, place = PostgresLookup(session.database), list[OrderHit](), None
+        lookup = PostgresLookup(session.database)
         if state in NOT_IN_ERP:
-            hits += (await lookup.on_the_way(state, limit=limit))[0]
-        else:
-            while len(hits) < limit:
-                found, place = await lookup.in_state(state, limit=limit - len(hits), after=place)
-                hits += found
-                if place is None:
-                    break
+            on_the_way, further = await lookup.on_the_way(state, limit=limit, after=way)
+            _print_hits(on_the_way)
+            tell_more(further)
+            return 0
+        hits, more = list[OrderHit](), place
+        while len(hits) < limit:
+            found, more = await lookup.in_state(state, limit=limit - len(hits), after=more)
+            hits += found
+            if more is None:
+                break
         _print_hits(hits)
+        tell_more(more)
         return 0
 
     run(work)
 
 
-def _list_by_number(number: str, limit: int) -> None:
+def _list_by_number(number: str, limit: int, after: str | None) -> None:
+    place = place_after(after, HitPlace)
+
     async def work(session: Session) -> int:
-        hits, _ = await PostgresLookup(session.database).search(number, limit=limit)
+        hits, more = await PostgresLookup(session.database).search(number, limit=limit, after=place)
         if not hits:
             console.print(plain(f"No order carries a number that begins with {number}."))
             return 1
         _print_hits(hits)
+        tell_more(more)
         return 0
 
     run(work)

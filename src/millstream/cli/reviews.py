@@ -14,6 +14,7 @@ from millstream.cli.screen import plain
 from millstream.cli.session import actor, console
 from millstream.domain.errors import Reject
 from millstream.domain.matching import Verdict
+from millstream.domain.party import StatedCustomer
 from millstream.flows.reviews import (
     Candidates,
     Decided,
@@ -54,12 +55,17 @@ def list_reviews(
             shown = _told_of(one, runtime)
             since = f"{one.row.updated_at:%Y-%m-%d %H:%M:%S}"
             table.add_row(str(one.row.id), shown["order"], since, shown["customer"], shown["total"], one.row.code or "")
-        console.print(table)
+        console.print(table if held else "No order waits because of its customer.")
         if len(held) == limit:
             console.print(f"more: --after {held[-1].row.id}")
         return 0
 
     run_hub(work)
+
+
+def _named(stated: StatedCustomer) -> str:
+    """Person, firm and e-mail; who orders for themselves is named once."""
+    return ", ".join(dict.fromkeys((stated.name, stated.companies[0], stated.email)))
 
 
 def _told_of(held: HeldOrder, runtime: Runtime) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def _told_of(held: HeldOrder, runtime: Runtime) -> dict[str, Any]:
         "kind": held.row.code,
         "order": held.row.subject if order is None else order.number,
         "since": held.row.updated_at,
-        "customer": "not known" if stated is None else f"{stated.name}, {stated.companies[0]}, {stated.email}",
+        "customer": "not known" if stated is None else _named(stated),
         "store_customer_id": None if stated is None else stated.store_customer_id,
         "total": "not known" if order is None else str(order.totals.grand_total),
     }

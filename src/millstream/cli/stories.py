@@ -43,8 +43,12 @@ def _delivery_tree(story: DeliveryStory) -> Tree:
         explained = explain(row.code)
         if explained is not None:
             failed.add(plain(f"{explained.means} {explained.fix} By {explained.who}.", style="dim"))
+    told = 0
     for attempt in story.attempts:
+        if attempt.n > told + 1:
+            tree.add(plain(f"… {attempt.n - told - 1:,} more tries are left out", style="dim"))
         _add_attempt(tree, attempt)
+        told = attempt.n
     return tree
 
 

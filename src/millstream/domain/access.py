@@ -12,9 +12,9 @@ class Right(StrEnum):
     VIEW = "view"  # orders, deliveries, connections, alerts: everything but what customers sent
     VIEW_PAYLOAD = "view_payload"  # event data, requests and answers: personal data
     AMEND_PAYLOAD = "amend_payload"
-    REPLAY = "replay"  # retry, release from review, discard, resolve
+    REPLAY = "replay"  # retry, release from review, discard, resolve, hold an order in its store
     RELEASE_CREDIT = "release_credit"  # let an order go on that credit stopped
-    MANAGE_CONNECTIONS = "manage_connections"  # pause, resume, drain, test
+    MANAGE_CONNECTIONS = "manage_connections"  # pause, resume, drain, test, rewind
     MANAGE_ALERTS = "manage_alerts"  # rules, acknowledgement, quiet hours
     MANAGE_ACCESS = "manage_access"  # users, roles, keys, secrets
     VIEW_AUDIT = "view_audit"

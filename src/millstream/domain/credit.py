@@ -6,6 +6,8 @@ from millstream.domain.access import Right
 
 CREDIT: Final = "credit."
 """How the fault codes begin that the ERP gives for credit."""
+AGREE: Final = f"then agree to it here: `release`, with the right {Right.RELEASE_CREDIT}"
+"""How the messages of connectors end that stop an order for credit: a mere retry is not how it goes on."""
 
 
 def is_credit(code: str | None) -> bool:

@@ -60,17 +60,21 @@ class OrderMark(msgspec.Struct, frozen=True, kw_only=True):
     """A step an order took. None leaves a mark alone; the first time of each is kept.
 
     `shipped_at` is when the last part left, `delivered_at` when the last parcel arrived. `ship_date` is the newest date
-    promised: unset leaves it alone, None is one that is no longer known.
+    promised: unset leaves it alone, None is one that is no longer known. `shipped_on` is the day of the part that left
+    last, as the ERP says it, and settles what was promised. `cancelled` is what will not come, in all, of the lines it
+    names.
     """
 
     order_key: str
     packed_at: datetime | None = None
     shipped_at: datetime | None = None
+    shipped_on: date | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
     ship_date: date | msgspec.UnsetType | None = msgspec.UNSET
     acknowledgement: Acknowledgement | None = None  # replaces the one on record, with its dates and work orders
     order: SalesOrder | None = None  # replaces the one on record (new address)
+    cancelled: Mapping[str, Decimal] | None = None  # by line id
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,11 +21,14 @@ ORDER_PROMISE_CHANGED: Final = "order.promise_changed"
 ORDER_SHIPMENT_REPORTED: Final = "order.shipment_reported"  # the ERP's word on a shipment, before the books have it
 ORDER_PACKED: Final = "order.packed"
 ORDER_SHIPPED: Final = "order.shipped"
+ORDER_TRACKED: Final = "order.tracked"  # numbers of parcels that had left without them, or under others
 ORDER_DELIVERED: Final = "order.delivered"
 ORDER_DELIVERY_REPORTED: Final = "order.delivery_reported"  # a carrier's word, before we know which order it means
 ORDER_PROMISE_REPORTED: Final = "order.promise_reported"  # a planner's word, likewise
 ORDER_RESCHEDULED: Final = "order.rescheduled"  # the ERP moved dates or work orders; may equal what was promised
 ORDER_CANCELLED_BY_ERP: Final = "order.cancelled_by_erp"
+ORDER_REST_CANCELLED_BY_ERP: Final = "order.rest_cancelled_by_erp"  # the ERP's word on a part that will not come
+ORDER_REST_CANCELLED: Final = "order.rest_cancelled"  # the books have it: what will not come, line by line
 ORDER_HOLD_WANTED: Final = "order.hold_wanted"  # a person wants it on hold in the store
 ORDER_UNHOLD_WANTED: Final = "order.unhold_wanted"  # and off hold
 
@@ -42,11 +45,14 @@ EVENT_TYPES: Final = frozenset(
         ORDER_SHIPMENT_REPORTED,
         ORDER_PACKED,
         ORDER_SHIPPED,
+        ORDER_TRACKED,
         ORDER_DELIVERED,
         ORDER_DELIVERY_REPORTED,
         ORDER_PROMISE_REPORTED,
         ORDER_RESCHEDULED,
         ORDER_CANCELLED_BY_ERP,
+        ORDER_REST_CANCELLED_BY_ERP,
+        ORDER_REST_CANCELLED,
         ORDER_HOLD_WANTED,
         ORDER_UNHOLD_WANTED,
     }

@@ -19,6 +19,14 @@ class ShipmentLine(msgspec.Struct, frozen=True, kw_only=True):
     quantity: Quantity
 
 
+class CancelledLine(msgspec.Struct, frozen=True, kw_only=True):
+    """What the ERP will not deliver of one order line any more, in all. `line_id` is the store's item id of it."""
+
+    line_id: str
+    sku: str
+    quantity: Quantity
+
+
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """One package with its tracking number, if it has one yet."""
 
@@ -40,6 +48,11 @@ class Shipment(msgspec.Struct, frozen=True, kw_only=True):
     parcels: tuple[Parcel, ...] = ()
     planned_on: date | None = None
     shipped_on: date | None = None
+
+    @property
+    def tracking_numbers(self) -> tuple[str, ...]:
+        """Of its parcels, those that have one."""
+        return tuple(parcel.tracking_number for parcel in self.parcels if parcel.tracking_number)
 
 
 class Delivered(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +78,8 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
 
 def way_of(steps: Iterable[Shipment | Delivered]) -> Way:
     """What shipments that left and carriers' words about them come to, in the order in which they were booked.
+
+    A shipment that comes again has other numbers on its parcels than before.
 
     A word that names the order alone is about all that is on the road. Where nothing has left as far as we know, the
     carrier was quicker than the ERP's news: it is about the shipment that comes next.
@@ -96,15 +111,22 @@ class _Road:
 
     def leave(self, shipment: Shipment) -> bool:
         """False: it is known already."""
+        number, numbers = _plain(shipment.number), {_plain(one) for one in shipment.tracking_numbers}
+        waiting = numbers - self._reported
         if shipment.erp_id in self._shipments:
+            self._relabel(number, numbers, waiting)
             return False
         self._shipments.add(shipment.erp_id)
-        numbers = {_plain(parcel.tracking_number) for parcel in shipment.parcels if parcel.tracking_number}
-        waiting = numbers - self._reported
-        if not self._next_arrived and _plain(shipment.number) not in self._reported and (waiting or not numbers):
-            self._parcels[_plain(shipment.number)] = waiting
+        if not self._next_arrived and number not in self._reported and (waiting or not numbers):
+            self._parcels[number] = waiting
         self._next_arrived = False
         return True
+
+    def _relabel(self, shipment: str, numbers: set[str], waiting: set[str]) -> None:
+        if shipment in self._parcels and numbers:
+            self._parcels[shipment] = waiting
+            if not waiting:
+                del self._parcels[shipment]
 
     def arrive(self, report: Delivered) -> None:
         self._newest = max(self._newest or report.delivered_at, report.delivered_at)
@@ -126,11 +148,30 @@ def _plain(number: str | None) -> str:
     return (number or "").lower()
 
 
-def still_to_leave(order: SalesOrder, acknowledgement: Acknowledgement, left: Mapping[str, Decimal]) -> tuple[str, ...]:
+def still_to_leave(
+    order: SalesOrder, acknowledgement: Acknowledgement, left: Mapping[str, Decimal], cancelled: Mapping[str, Decimal]
+) -> tuple[str, ...]:
     """The ids of lines of which the ERP has more to deliver than has left, in line order.
 
-    What never ships, and what the ERP took off the order, is not waited for.
+    What never ships, what the ERP took off the order, and what it cancelled of a line (by line id) is not waited for.
     """
+    nothing = Decimal(0)
     planned = {line.line_id: line.quantity.amount for line in acknowledgement.lines if line.ships}
-    goods = [line.id for line in order.lines if not line.is_virtual]
-    return tuple(line_id for line_id in goods if left.get(line_id, Decimal(0)) < planned.get(line_id, Decimal(0)))
+    wanted = {
+        line.id: min(planned.get(line.id, nothing), line.quantity.amount - cancelled.get(line.id, nothing))
+        for line in order.lines
+        if not line.is_virtual
+    }
+    return tuple(line_id for line_id, quantity in wanted.items() if left.get(line_id, nothing) < quantity)
+
+
+def newly_cancelled(
+    order: SalesOrder, reported: Iterable[CancelledLine], known: Mapping[str, Decimal]
+) -> dict[str, Decimal]:
+    """By line id, how much more of the order will not come than was known; never more of a line than was ordered."""
+    told = {line.line_id: line.quantity.amount for line in reported}
+    more = {
+        line.id: min(told.get(line.id, Decimal(0)), line.quantity.amount) - known.get(line.id, Decimal(0))
+        for line in order.lines
+    }
+    return {line_id: quantity for line_id, quantity in more.items() if quantity > 0}

@@ -26,4 +26,6 @@ class BulkRunner:
                     pass
             except Retry as failure:
                 self._tap.note("worker.ledger_unreachable", message=failure.message)
+            except Exception as bug:  # noqa: BLE001 - the deliveries of this process go on whatever one action does
+                self._tap.note("bulk.crashed", error=f"{type(bug).__name__}: {bug}", bug=bug)
             await self._clock.sleep(LOOK_EVERY_S)

@@ -1,14 +1,30 @@
 """Keeps this process's connections as the operators want them, and tells how they stand."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from millstream.domain.errors import Retry
 from millstream.ports.connections import ConnectionBoard, Governed
+from millstream.ports.finding import Finding
 from millstream.ports.tap import Tap
 from millstream.ports.world import Clock
 
 EXCHANGE_EVERY_S: Final = 3.0
+CHECK_TIMEOUT_S: Final = 60.0
+
+Check = Callable[[], Awaitable[Sequence[Finding]]]
+"""How a connection is tried."""
+
+
+async def tried(check: Check, *, within_s: float = CHECK_TIMEOUT_S) -> tuple[Finding, ...]:
+    """What a check finds. One that takes longer is given up, and that is what was found."""
+    try:
+        async with asyncio.timeout(within_s):
+            return tuple(await check())
+    except TimeoutError:
+        text = f"It took longer than {within_s:g} s"
+        return (Finding(what="answers", ok=False, detail=text, fix="look at the system and the way to it"),)
 
 
 class ConnectionKeeper:

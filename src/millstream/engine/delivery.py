@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from millstream.domain.delivery import Delivery, Outcome, Settlement
 from millstream.domain.errors import Conflict, Failure, Retry
 from millstream.domain.events import CONTEXT
@@ -38,13 +40,14 @@ class Execution:
         self._policy = policy
         self._world = world
         self._tap = tap
+        self._settling: set[tuple[int, int]] = set()
 
     async def run(self, delivery: Delivery) -> Outcome:
         """Runs, settles, returns the outcome. Only a failure to settle (database gone) escapes, as Retry."""
         calls: list[Call] = []
         overlays: set[str] = set()
         overlays_of_this_attempt.set(overlays)
-        lease_of_this_attempt.set(lambda: self._ledger.holds(delivery.id))
+        lease_of_this_attempt.set(lambda: self._ledger.holds(delivery))
         subject_of_this_attempt.set(delivery.event.subject)
         calls_of_this_attempt.set(calls)  # a task of its own, so this reaches this delivery's calls only
         started = self._world.clock.now()
@@ -58,22 +61,26 @@ class Execution:
             calls=tuple(calls),
             overlays=tuple(sorted(overlays)),
         )
+        self._settling.add((delivery.id, delivery.tries))
         try:
-            kept = await self._ledger.settle(attempt)
-        except Conflict as conflict:
-            outcome = outcome_of_failure(conflict, delivery, self._policy, self._world)
-            kept = await self._ledger.settle(
-                Attempt(
-                    delivery=delivery,
-                    started_at=started,
-                    ended_at=self._world.clock.now(),
-                    outcome=outcome,
-                    calls=tuple(calls),
-                    overlays=tuple(sorted(overlays)),
-                )
-            )
+            outcome, kept = await self._settle(attempt)
+        finally:
+            self._settling.discard((delivery.id, delivery.tries))
         self._tell(delivery, outcome, kept=kept)
         return outcome
+
+    def settles(self, delivery: Delivery) -> bool:
+        """Whether this try has had its effects and its outcome is being written."""
+        return (delivery.id, delivery.tries) in self._settling
+
+    async def _settle(self, attempt: Attempt) -> tuple[Outcome, bool]:
+        """What was written in the end, and whether it was."""
+        try:
+            return attempt.outcome, await self._ledger.settle(attempt)
+        except Conflict as conflict:
+            outcome = outcome_of_failure(conflict, attempt.delivery, self._policy, self._world)
+            now = self._world.clock.now()
+            return outcome, await self._ledger.settle(replace(attempt, outcome=outcome, ended_at=now))
 
     async def _run_flow(self, delivery: Delivery) -> Outcome:
         self._tap.note(

@@ -23,17 +23,17 @@ class Places:
         self.concurrency = concurrency
         self.share = concurrency - concurrency // 4
         self._clock = clock
-        self._since: dict[int, datetime] = {}  # in the order they began
+        self._since: dict[tuple[int, int], datetime] = {}  # each try, in the order they began
         self._held: Counter[str] = Counter()
 
     def take(self, delivery: Delivery) -> None:
-        """It begins."""
-        self._since[delivery.id] = self._clock.now()
+        """A try of it begins."""
+        self._since[delivery.id, delivery.tries] = self._clock.now()
         self._held[delivery.subscriber] += 1
 
     def give_back(self, delivery: Delivery) -> None:
-        """It ended."""
-        if self._since.pop(delivery.id, None) is not None:
+        """That try ended."""
+        if self._since.pop((delivery.id, delivery.tries), None) is not None:
             self._held[delivery.subscriber] -= 1
 
     def free(self) -> int:

@@ -70,8 +70,10 @@ class Poller:
                     due_in_s=0.0 if polled.more else task.every_s,
                 )
                 stored += sum(1 for event_id in accepted if event_id is not None)
-                cursor = polled.cursor
-                ours = polled.more
+                if not polled.more:
+                    break
+                # Somebody may have moved the position meanwhile: the next page is asked from where it stands now.
+                ours, cursor = await self._schedule.claim_task(task.name, every_s=task.every_s)
         except Failure as failure:
             self._tap.note("poll.failed", task=task.name, code=failure.code, message=failure.message)
         except Exception as bug:  # noqa: BLE001 - a row nobody foresaw must not end polling for ever

@@ -11,12 +11,14 @@ from millstream.engine.trace import subject_of_this_attempt, trace_id
 from millstream.ports.tap import Tap
 
 _LOUD: Final = {
+    "bulk.crashed": logging.ERROR,
     "delivery.crashed": logging.ERROR,
     "poll.crashed": logging.ERROR,
     "worker.heartbeat_failed": logging.ERROR,
     "lane.was_asleep": logging.ERROR,
     "poll.failed": logging.WARNING,
     "worker.ledger_unreachable": logging.WARNING,
+    "worker.lease_lapsed": logging.WARNING,
     "worker.settle_failed": logging.WARNING,
     "settle.failed": logging.WARNING,
     "breaker.opened": logging.WARNING,

@@ -1,7 +1,7 @@
 """Claims due deliveries, runs them side by side, keeps their leases, stops gracefully."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -45,7 +45,7 @@ class Worker:
         self._clock = clock
         self._tap = tap
         self._subscribers = subscribers
-        self._running: dict[int, asyncio.Task[object]] = {}
+        self._running: dict[asyncio.Task[object], Delivery] = {}  # in the order they began
         self._places = Places(settings.concurrency, clock=clock)
         self._wake = asyncio.Event()
         self._backlog = False  # the last claim took all it had room for
@@ -84,10 +84,10 @@ class Worker:
         self._takes, failures, count = True, [], 0
         try:
             self.take(claimed)
-            while running := list(self._running.values()):
+            while running := list(self._running):
                 count += len(running)
                 results = await asyncio.gather(*running, return_exceptions=True)
-                failures += [result for result in results if isinstance(result, BaseException)]
+                failures += [result for result in results if isinstance(result, BaseException) and not _cut_off(result)]
         finally:
             self._takes = False
         if failures:
@@ -147,13 +147,28 @@ class Worker:
         self._claimed_to = max((delivery.priority for delivery in claimed), default=0)
 
     def _start(self, delivery: Delivery) -> None:
-        task: asyncio.Task[object] = asyncio.create_task(self._execution.run(delivery))
-        self._running[delivery.id] = task
+        earlier = self._earlier_tries(delivery) if delivery.again else {}
+        running = self._run_after(earlier, delivery) if earlier else self._execution.run(delivery)
+        task: asyncio.Task[object] = asyncio.create_task(running)
+        self._running[task] = delivery
         self._places.take(delivery)
         task.add_done_callback(lambda ended: self._ended(delivery, ended))
 
+    def _earlier_tries(self, delivery: Delivery) -> dict[asyncio.Task[object], Delivery]:
+        """Its tries that still run here: this process claimed it again after it let the lease lapse."""
+        return {task: other for task, other in self._running.items() if other.id == delivery.id}
+
+    async def _run_after(self, earlier: Mapping[asyncio.Task[object], Delivery], delivery: Delivery) -> object:
+        """Cuts them off and begins when they have ended: it finds what they did, and nobody does it beside it."""
+        for task, other in earlier.items():
+            if not (task.done() or self._execution.settles(other)):  # that is at its end, and fenced
+                self._tap.note("worker.lease_lapsed", delivery=other.id, tries=other.tries)
+                task.cancel()
+        await asyncio.wait(earlier)
+        return await self._execution.run(delivery)
+
     def _ended(self, delivery: Delivery, task: asyncio.Task[object]) -> None:
-        self._running.pop(delivery.id, None)
+        self._running.pop(task, None)
         self._places.give_back(delivery)
         if not task.cancelled() and (error := task.exception()) is not None:
             # The ledger could not be written: the lease runs out and somebody does it again.
@@ -173,7 +188,7 @@ class Worker:
             await asyncio.sleep(self._settings.lease_s / 3)
             if self._running:
                 try:
-                    await self._ledger.extend_leases(sorted(self._running))
+                    await self._ledger.extend_leases(list(self._running.values()))
                 except Retry as failure:
                     self._tap.note("worker.ledger_unreachable", message=failure.message)
                 except Exception as bug:  # noqa: BLE001 - without a heartbeat others would do again what runs here
@@ -182,4 +197,9 @@ class Worker:
     async def _drain(self) -> None:
         if self._running:
             self._tap.note("worker.draining", running=len(self._running))
-            await asyncio.wait(self._running.values(), timeout=self._settings.drain_s)
+            await asyncio.wait(self._running, timeout=self._settings.drain_s)
+
+
+def _cut_off(result: BaseException) -> bool:
+    """By a later try of the same, which does it."""
+    return isinstance(result, asyncio.CancelledError)

@@ -29,7 +29,15 @@ from millstream.flows.fulfilment import (
 )
 from millstream.flows.holding import by_hold, hold_in_store, unhold_in_store
 from millstream.flows.intake import look_at_hinted_order
-from millstream.flows.order_change import cancel_in_erp, cancelled_by_erp, cancelled_in_crm, change_address_in_erp
+from millstream.flows.order_change import (
+    cancel_in_erp,
+    cancelled_by_erp,
+    cancelled_in_crm,
+    change_address_in_erp,
+    rest_cancelled_by_erp,
+    rest_cancelled_in_crm,
+    rest_cancelled_in_store,
+)
 from millstream.flows.order_to_erp import order_to_erp
 from millstream.flows.promise import (
     book_reported_promise,
@@ -63,6 +71,10 @@ ROUTES: Final[dict[str, tuple[Route, ...]]] = {
         Route(subscriber="store", flow=ship_in_store),
         Route(subscriber="crm", flow=shipped_in_crm, lane=by_customer),
     ),
+    events.ORDER_TRACKED: (
+        Route(subscriber="store", flow=ship_in_store),
+        Route(subscriber="crm", flow=shipped_in_crm, lane=by_customer),
+    ),
     events.ORDER_DELIVERED: (
         Route(subscriber="store", flow=delivered_in_store),
         Route(subscriber="crm", flow=delivered_in_crm, lane=by_customer),
@@ -75,6 +87,11 @@ ROUTES: Final[dict[str, tuple[Route, ...]]] = {
         Route(subscriber="crm", flow=promise_changed_in_crm, lane=by_customer),
     ),
     events.ORDER_CANCELLED_BY_ERP: (Route(subscriber="book", flow=cancelled_by_erp),),
+    events.ORDER_REST_CANCELLED_BY_ERP: (Route(subscriber="book", flow=rest_cancelled_by_erp),),
+    events.ORDER_REST_CANCELLED: (
+        Route(subscriber="store", flow=rest_cancelled_in_store),
+        Route(subscriber="crm", flow=rest_cancelled_in_crm, lane=by_customer),
+    ),
     events.ORDER_HOLD_WANTED: (Route(subscriber="store", flow=hold_in_store, lane=by_hold, priority=URGENT),),
     events.ORDER_UNHOLD_WANTED: (Route(subscriber="store", flow=unhold_in_store, lane=by_hold, priority=URGENT),),
     events.ORDER_CANCELLATION_CONFIRMED: (Route(subscriber="crm", flow=cancelled_in_crm, lane=by_customer),),

@@ -4,7 +4,7 @@ Each in its own delivery: neither waits for the other.
 """
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from millstream.domain import events
 from millstream.domain.acknowledgement import Acknowledgement, acknowledgement_from_json
@@ -16,6 +16,8 @@ from millstream.domain.values import Money
 from millstream.flows.hub import Hub
 from millstream.flows.order_to_erp import main_reason
 from millstream.flows.words import confirmed_text
+
+CANCELLED: Final = Settlement(note="cancelled meanwhile")
 
 
 def by_customer(event: NewEvent) -> str:
@@ -35,16 +37,22 @@ def confirmed_order(delivery: Delivery) -> tuple[SalesOrder, Acknowledgement]:
 
 
 async def confirm_in_store(delivery: Delivery, hub: Hub) -> Settlement:
-    """ERP number and status on the order, then the comment that is the e-mail."""
+    """ERP number and status on the order, then the comment that is the e-mail.
+
+    One that was cancelled meanwhile gets the number alone: people look for it by that, and shoppers expect nothing.
+    """
     order, acknowledgement = confirmed_order(delivery)
+    stands = not await is_cancelled(order.key, hub)
     await hub.store.acknowledge(
         order.store_order_id,
         order.number,
         erp_number=acknowledgement.number,
-        status=hub.policy.confirmed_status,
-        ship_date=acknowledgement.ship_date,
+        status=hub.policy.confirmed_status if stands else None,
+        ship_date=acknowledgement.ship_date if stands else None,
         key=f"order/{order.key}/acknowledge",
     )
+    if not stands:
+        return CANCELLED
     reason = main_reason(acknowledgement)
     language = hub.policy.language_of(order)
     await hub.store.tell_customer(
@@ -60,11 +68,14 @@ async def confirm_in_store(delivery: Delivery, hub: Hub) -> Settlement:
 async def record_purchase(delivery: Delivery, hub: Hub) -> Settlement:
     """Purchase, lifetime value and the event that starts the CRM's own follow-up.
 
-    A purchase that lacks a product there is recorded as far as it goes; completing it is a delivery of its own.
+    A purchase that lacks a product there is recorded as far as it goes; completing it is a delivery of its own. One
+    that was cancelled meanwhile is recorded, so that its cancellation finds it, and nothing follows from it.
     """
     order, acknowledgement = confirmed_order(delivery)
     purchase = await purchase_of(order, acknowledgement, str(delivery.payload["customer_id"]), hub)
     is_complete = await hub.crm.record_purchase(purchase, key=f"order/{order.key}/purchase")
+    if await is_cancelled(order.key, hub):
+        return CANCELLED
     await hub.crm.announce_purchase(
         purchase, event_id=f"order/{order.key}/purchased", key=f"order/{order.key}/announce"
     )
@@ -82,11 +93,22 @@ async def record_purchase(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def complete_purchase(delivery: Delivery, hub: Hub) -> Settlement:
-    """What a purchase lacked, once the CRM has the products. Until then a person is asked for them."""
+    """What a purchase lacked, once the CRM has the products. Until then a person is asked for them.
+
+    Completed it counts as sold there: one that was cancelled meanwhile stays a draft.
+    """
     order, acknowledgement = confirmed_order(delivery)
+    if await is_cancelled(order.key, hub):
+        return CANCELLED
     purchase = await purchase_of(order, acknowledgement, str(delivery.payload["customer_id"]), hub)
     await hub.crm.complete_purchase(purchase, key=f"order/{order.key}/complete")
     return NOTHING
+
+
+async def is_cancelled(order_key: str, hub: Hub) -> bool:
+    """Whether the books have it cancelled, on whichever side."""
+    booked = await hub.records.booked_order(order_key)
+    return booked is not None and booked.cancelled_at is not None
 
 
 async def purchase_of(order: SalesOrder, acknowledgement: Acknowledgement, customer_id: str, hub: Hub) -> Purchase:

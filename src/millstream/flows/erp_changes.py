@@ -13,7 +13,13 @@ _TYPES: Final = {
     "shipped": events.ORDER_SHIPMENT_REPORTED,
     "schedule": events.ORDER_RESCHEDULED,
     "cancelled": events.ORDER_CANCELLED_BY_ERP,
+    "rest_cancelled": events.ORDER_REST_CANCELLED_BY_ERP,
 }
+
+
+def changes_of(erp: str) -> str:
+    """The recurring question what changed in an ERP, by name."""
+    return f"{erp}.changes"
 
 
 def facts_of_changes(changes: tuple[ErpOrderChange, ...], *, erp: str) -> tuple[NewEvent, ...]:
@@ -29,6 +35,7 @@ def facts_of_changes(changes: tuple[ErpOrderChange, ...], *, erp: str) -> tuple[
                 "kind": change.kind,
                 "shipment": msgspec.to_builtins(change.shipment),
                 "acknowledgement": msgspec.to_builtins(change.acknowledgement),
+                "cancelled": msgspec.to_builtins(change.cancelled),
             },
         )
         for change in changes

@@ -3,7 +3,9 @@
 An order may leave in parts. It is shipped when the last part left, and delivered when the last parcel arrived.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, time
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -13,7 +15,8 @@ from millstream.domain.crosswalk import Alias
 from millstream.domain.delivery import NOTHING, Delivery, OrderMark, Settlement
 from millstream.domain.errors import Reject, Retry
 from millstream.domain.events import NewEvent
-from millstream.domain.fulfilment import Delivered, Shipment, still_to_leave, way_of
+from millstream.domain.fulfilment import Delivered, Shipment, Way, still_to_leave, way_of
+from millstream.flows.booked import booked, reported_on
 from millstream.flows.hub import Hub
 from millstream.flows.words import delivered_text, packed_text
 from millstream.ports.records import BookedOrder
@@ -27,26 +30,20 @@ def shipment_of(delivery: Delivery) -> Shipment:
     return msgspec.convert(delivery.payload["shipment"], Shipment)
 
 
-async def booked(order_key: str, hub: Hub) -> BookedOrder:
-    """The order from the books; Retry while its confirmation is still being written."""
-    order = await hub.records.booked_order(order_key)
-    if order is None:
-        raise Retry("order.not_booked", f"Order {order_key} is not confirmed by the ERP yet")
-    return order
-
-
 async def book_reported_shipment(delivery: Delivery, hub: Hub) -> Settlement:
     """The ERP's word on a shipment: the step is marked, its numbers are filed, and our own fact tells the others."""
     shipment = shipment_of(delivery)
     order_key = shipment.order_key
-    order = await booked(order_key, hub)
+    order = await reported_on(delivery, order_key, hub)
     at = delivery.event.occurred_at
     packed = delivery.payload["kind"] == "packed"
     if packed:
         mark = OrderMark(order_key=order_key, packed_at=at)
     else:
-        mark = await _left(shipment, order, at, hub)
-    numbers = [("shipment", shipment.number), *(("tracking", parcel.tracking_number) for parcel in shipment.parcels)]
+        steps = await hub.records.steps_on_the_way(order_key)
+        if earlier := _earlier(shipment, steps):
+            return _tracked(delivery, earlier, order, way_of((*steps, shipment)), hub)
+        mark = _left(shipment, order, at, way_of((*steps, shipment)))
     carried = {line.line_id: line.quantity.amount for line in shipment.lines}
     fact = NewEvent(
         source="millstream",
@@ -57,22 +54,64 @@ async def book_reported_shipment(delivery: Delivery, hub: Hub) -> Settlement:
         data={
             "customer_id": order.customer_id,
             "shipment": msgspec.to_builtins(shipment),
-            "part": bool(still_to_leave(order.order, order.acknowledgement, carried)),
+            "part": bool(waited_for(order, carried)),
         },
     )
     return Settlement(
         events=(fact,),
         marks=(mark,),
-        aliases=tuple(Alias(order_key=order_key, kind=kind, value=value) for kind, value in numbers if value),
+        aliases=_aliases(shipment),
     )
 
 
-async def _left(shipment: Shipment, order: BookedOrder, at: datetime, hub: Hub) -> OrderMark:
-    """Shipped once nothing is left to leave. A carrier may have reported the last parcel before."""
-    way = way_of((*await hub.records.steps_on_the_way(shipment.order_key), shipment))
-    if still_to_leave(order.order, order.acknowledgement, way.left):
+def _earlier(shipment: Shipment, steps: Iterable[Shipment | Delivered]) -> list[Shipment]:
+    """The same shipment as it was told before."""
+    return [step for step in steps if isinstance(step, Shipment) and step.erp_id == shipment.erp_id]
+
+
+def _aliases(shipment: Shipment) -> tuple[Alias, ...]:
+    numbers = [("shipment", shipment.number), *(("tracking", number) for number in shipment.tracking_numbers)]
+    return tuple(Alias(order_key=shipment.order_key, kind=kind, value=value) for kind, value in numbers if value)
+
+
+def _tracked(delivery: Delivery, earlier: list[Shipment], order: BookedOrder, way: Way, hub: Hub) -> Settlement:
+    """A shipment that had left is told again: with numbers it did not have then, or as before."""
+    shipment = shipment_of(delivery)
+    if shipment.tracking_numbers == earlier[-1].tracking_numbers:
+        return Settlement(note="its tracking numbers are known")
+    fact = NewEvent(
+        source="millstream",
+        source_id=f"order/{shipment.order_key}/tracked/{delivery.event.source}/{delivery.event.source_id}",
+        type=events.ORDER_TRACKED,
+        subject=shipment.order_key,
+        occurred_at=hub.world.clock.now(),
+        data={"customer_id": order.customer_id, "shipment": msgspec.to_builtins(shipment)},
+    )
+    is_over = order.shipped_at is not None and not waited_for(order, way.left)
+    mark = OrderMark(order_key=shipment.order_key, delivered_at=way.arrived_at if is_over else None)
+    return Settlement(events=(fact,), marks=(mark,), aliases=_aliases(shipment))
+
+
+def waited_for(order: BookedOrder, left: Mapping[str, Decimal]) -> tuple[str, ...]:
+    """The ids of lines of which something is still to leave, as the books have it now."""
+    return still_to_leave(order.order, order.acknowledgement, left, order.cancelled)
+
+
+def _left(shipment: Shipment, order: BookedOrder, at: datetime, way: Way) -> OrderMark:
+    """Shipped once nothing is left to leave, on the newest day of its parts: the ERP tells them in any order.
+
+    The ERP's day, not ours: in the evening of New York it is the next one in UTC already. A carrier may have reported
+    the last parcel before.
+    """
+    if waited_for(order, way.left):
         return OrderMark(order_key=shipment.order_key)
-    return OrderMark(order_key=shipment.order_key, shipped_at=at, delivered_at=way.arrived_at)
+    day = shipment.shipped_on or at.astimezone(UTC).date()
+    return OrderMark(
+        order_key=shipment.order_key,
+        shipped_at=at,
+        shipped_on=max(day, order.left_on or day),
+        delivered_at=way.arrived_at,
+    )
 
 
 async def packed_in_store(delivery: Delivery, hub: Hub) -> Settlement:
@@ -114,7 +153,7 @@ async def packed_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def ship_in_store(delivery: Delivery, hub: Hub) -> Settlement:
-    """The store's own shipment, line by line, with tracks; the store e-mails it."""
+    """The store's own shipment, line by line, with tracks; the store e-mails it. One that is there gets new tracks."""
     shipment = shipment_of(delivery)
     order = (await booked(shipment.order_key, hub)).order
     await hub.store.ship(
@@ -192,9 +231,9 @@ async def book_reported_delivery(delivery: Delivery, hub: Hub) -> Settlement:
     order_key = delivery.payload.get("order_key")
     if order_key is None:
         return handed_on(delivery, await find_reported_order(delivery, hub), name)
-    order = await booked(order_key, hub)
+    order = await reported_on(delivery, order_key, hub)
     way = way_of((*await hub.records.steps_on_the_way(order_key), report))
-    is_gone = order.shipped_at is not None and not still_to_leave(order.order, order.acknowledgement, way.left)
+    is_gone = order.shipped_at is not None and not waited_for(order, way.left)
     is_over = is_gone and way.arrived_at is not None
     fact = NewEvent(
         source="millstream",

@@ -1,14 +1,24 @@
-"""Cancellation and a new address before production, followed through to the ERP and the CRM."""
+"""Cancellation of the whole or of a rest, and a new address before production, followed through everywhere."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time
+from decimal import Decimal
 
 import msgspec
 
 from millstream.domain import events
+from millstream.domain.acknowledgement import acknowledgement_from_json
 from millstream.domain.delivery import NOTHING, Delivery, OrderMark, Settlement
 from millstream.domain.errors import Reject
 from millstream.domain.events import NewEvent
+from millstream.domain.fulfilment import CancelledLine, newly_cancelled, still_to_leave, way_of
+from millstream.domain.values import Quantity
+from millstream.flows.booked import booked, reported_on
 from millstream.flows.confirmation import lifetime_value
-from millstream.flows.fulfilment import booked
+from millstream.flows.fulfilment import standing_in_crm
 from millstream.flows.hub import Hub
+from millstream.flows.words import rest_cancelled_text
+from millstream.ports.records import BookedOrder
 
 
 async def cancel_in_erp(delivery: Delivery, hub: Hub) -> Settlement:
@@ -56,6 +66,95 @@ async def cancelled_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
     value, orders_count = await lifetime_value(customer_id, order.base_currency or order.currency, hub)
     await hub.crm.restate_lifetime_value(customer_id, lifetime_value=value, orders_count=orders_count, key=key)
     await hub.crm.record_progress(order_key, key=key, status="cancelled", cancelled_at=delivery.event.occurred_at)
+    return NOTHING
+
+
+async def rest_cancelled_by_erp(delivery: Delivery, hub: Hub) -> Settlement:
+    """The ERP will not deliver a part of the order any more: nobody waits for it, and our own fact tells the others.
+
+    Once nothing is left to leave, the order is shipped as of the part that left last.
+    """
+    order_key = delivery.event.subject
+    order = await reported_on(delivery, order_key, hub)
+    if order.cancelled_at is not None:
+        return Settlement(note="all of it is cancelled")
+    reported = msgspec.convert(delivery.payload["cancelled"], tuple[CancelledLine, ...])
+    more = newly_cancelled(order.order, reported, order.cancelled)
+    if not more:
+        return Settlement(note="known already")
+    cancelled = {**order.cancelled, **{line: order.cancelled.get(line, Decimal(0)) + more[line] for line in more}}
+    fact = NewEvent(
+        source="millstream",
+        # Named by what the ERP reported, not by an id of ours: told after a restore, it is recognised as told before.
+        source_id=f"order/{order_key}/rest_cancelled/{delivery.event.source}/{delivery.event.source_id}",
+        type=events.ORDER_REST_CANCELLED,
+        subject=order_key,
+        occurred_at=delivery.event.occurred_at,
+        data={"customer_id": order.customer_id, "lines": _named(order, more)},
+    )
+    return Settlement(events=(fact,), marks=(await _without_rest(delivery, order, cancelled, hub),))
+
+
+async def _without_rest(
+    delivery: Delivery, order: BookedOrder, cancelled: Mapping[str, Decimal], hub: Hub
+) -> OrderMark:
+    """What the books have of the order now. Its dates are the schedule's to tell, as long as there are any."""
+    order_key = order.order.key
+    acknowledgement = acknowledgement_from_json(dict(delivery.payload["acknowledgement"]))
+    way = way_of(await hub.records.steps_on_the_way(order_key))
+    if still_to_leave(order.order, acknowledgement, way.left, cancelled):
+        return OrderMark(order_key=order_key, cancelled=cancelled)
+    return OrderMark(
+        order_key=order_key,
+        cancelled=cancelled,
+        acknowledgement=acknowledgement,
+        shipped_at=order.left_at,
+        shipped_on=order.left_on,
+        delivered_at=way.arrived_at,
+    )
+
+
+def _named(order: BookedOrder, more: Mapping[str, Decimal]) -> list[dict[str, str]]:
+    """The lines as people read them."""
+    return [
+        {
+            "line_id": line.id,
+            "sku": line.sku,
+            "name": line.name,
+            "quantity": str(Quantity(more[line.id], line.quantity.unit)),
+        }
+        for line in order.order.lines
+        if line.id in more
+    ]
+
+
+async def rest_cancelled_in_store(delivery: Delivery, hub: Hub) -> Settlement:
+    """The shopper is told what will not come. Its money is for people: the store has no way to cancel a part."""
+    order = (await booked(delivery.event.subject, hub)).order
+    await hub.store.tell_customer(
+        order.store_order_id,
+        rest_cancelled_text(delivery.payload["lines"], hub.policy.language_of(order)),
+        notify=hub.policy.notify_customer,
+        key=delivery.event.source_id,
+        again=delivery.again,
+    )
+    return NOTHING
+
+
+async def rest_cancelled_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
+    """Where the order stands without its rest. Its worth stays what was paid until the store says otherwise."""
+    order_key = delivery.event.subject
+    order = await booked(order_key, hub)
+    status = standing_in_crm(order)
+    if status is None:
+        return Settlement(note="cancelled meanwhile" if order.cancelled_at else "nothing of it has left yet")
+    await hub.crm.record_progress(
+        order_key,
+        key=delivery.event.source_id,
+        status=status,
+        shipped_at=datetime.combine(order.left_on, time(), UTC) if order.shipped_at and order.left_on else None,
+        delivered_at=order.delivered_at,
+    )
     return NOTHING
 
 

@@ -47,6 +47,7 @@ class LineStanding(msgspec.Struct, frozen=True, kw_only=True):
 def lines_of(story: OrderStory, order: SalesOrder, booked: BookedOrder | None) -> tuple[LineStanding, ...]:
     """Each line, as far as books and reports know."""
     schedules = {line.line_id: line for line in booked.acknowledgement.lines} if booked else {}
+    off = booked.cancelled if booked else {}
     shipped = _shipped(story) if booked else None
     is_off = story.summary.cancelled_at is not None
     return tuple(
@@ -54,7 +55,7 @@ def lines_of(story: OrderStory, order: SalesOrder, booked: BookedOrder | None) -
             line,
             schedules.get(line.id),
             None if shipped is None else shipped.get(line.id, Decimal(0)),
-            is_off=is_off,
+            off=line.quantity.amount if is_off else off.get(line.id, NONE),
         )
         for line in order.lines
     )
@@ -65,7 +66,7 @@ def is_partly_shipped(story: OrderStory, booked: BookedOrder | None) -> bool:
     if booked is None or booked.cancelled_at is not None:
         return False
     left = _shipped(story)
-    return bool(left and still_to_leave(booked.order, booked.acknowledgement, left))
+    return bool(left and still_to_leave(booked.order, booked.acknowledgement, left, booked.cancelled))
 
 
 def _shipped(story: OrderStory) -> dict[str, Decimal] | None:
@@ -81,10 +82,11 @@ def _shipped(story: OrderStory) -> dict[str, Decimal] | None:
     return total
 
 
-def _standing(line: OrderLine, schedule: LineSchedule | None, shipped: Decimal | None, *, is_off: bool) -> LineStanding:
+def _standing(line: OrderLine, schedule: LineSchedule | None, shipped: Decimal | None, *, off: Decimal) -> LineStanding:
+    """`off` was cancelled, as far as it has not left all the same."""
     ordered = line.quantity.amount
     gone = shipped or NONE
-    cancelled = max(ordered - gone, NONE) if is_off else NONE
+    cancelled = min(off, max(ordered - gone, NONE))
     reserved, in_production = _covered(schedule, gone, left=max(ordered - gone - cancelled, NONE))
     parts = (in_production, shipped)
     return LineStanding(

@@ -1,6 +1,7 @@
 """An order as the desk sees it: where it stands, who bought, promises, money, and what the customer was told."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, Literal
@@ -15,7 +16,13 @@ from millstream.domain.values import CENT, Money
 from millstream.flows.hub import Policy
 from millstream.flows.order_timeline import facts_with_data
 from millstream.flows.order_to_erp import main_reason
-from millstream.flows.words import confirmed_text, delivered_text, packed_text, promise_changed_text
+from millstream.flows.words import (
+    confirmed_text,
+    delivered_text,
+    packed_text,
+    promise_changed_text,
+    rest_cancelled_text,
+)
 from millstream.ports.desk import DeliveryStory, OrderStory, PromiseRow
 from millstream.ports.records import BookedOrder
 
@@ -25,8 +32,9 @@ _WORDS: Final = {
     events.ORDER_SHIPPED: "shipped",
     events.ORDER_DELIVERED: "delivered",
     events.ORDER_PROMISE_CHANGED: "promise changed",
+    events.ORDER_REST_CANCELLED: "rest cancelled",
 }
-_EMAILED: Final = frozenset({"confirmed", "shipped", "promise changed"})
+_EMAILED: Final = frozenset({"confirmed", "shipped", "promise changed", "rest cancelled"})
 _STATE_UNBOOKED: Final = {
     "held": "review",
     "dead": "review",
@@ -202,7 +210,7 @@ def _said(delivery: DeliveryStory, policy: Policy, language: str) -> Iterator[To
 def _text(delivery: DeliveryStory, language: str) -> str | None:
     """None where the store words it itself, and where the payload is not what it is today."""
     payload = delivery.amended if delivery.amended is not None else delivery.data
-    try:
+    with suppress(KeyError, TypeError, ValueError):
         match delivery.row.event_type:
             case events.ORDER_CONFIRMED:
                 ack = acknowledgement_from_json(payload["acknowledgement"])
@@ -215,6 +223,6 @@ def _text(delivery: DeliveryStory, language: str) -> str | None:
                 now, before = (payload[name] and date.fromisoformat(payload[name]) for name in ("ship_date", "before"))
                 rest = bool(payload.get("rest"))
                 return promise_changed_text(now, before, str(payload["reason"]), language, rest=rest)
-    except (KeyError, TypeError, ValueError):
-        return None
+            case events.ORDER_REST_CANCELLED:
+                return rest_cancelled_text(payload["lines"], language)
     return None

@@ -21,6 +21,8 @@ LANES: Final[dict[str, Lane]] = {
     events.ORDER_INCOMPLETE_IN_CRM: "crm",
     events.ORDER_CANCELLATION_CONFIRMED: "erp",
     events.ORDER_CANCELLED_BY_ERP: "erp",
+    events.ORDER_REST_CANCELLED_BY_ERP: "erp",
+    events.ORDER_REST_CANCELLED: "erp",
     events.ORDER_HOLD_WANTED: "hub",
     events.ORDER_UNHOLD_WANTED: "hub",
     events.ORDER_RESCHEDULED: "plant",
@@ -29,6 +31,7 @@ LANES: Final[dict[str, Lane]] = {
     events.ORDER_SHIPMENT_REPORTED: "warehouse",
     events.ORDER_PACKED: "warehouse",
     events.ORDER_SHIPPED: "warehouse",
+    events.ORDER_TRACKED: "warehouse",
     events.ORDER_DELIVERED: "warehouse",
     events.ORDER_DELIVERY_REPORTED: "warehouse",
 }

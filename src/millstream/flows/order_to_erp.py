@@ -7,9 +7,6 @@ knows the order by its key, so a second run completes what a first one began.
 from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
-from typing import Final
-
-import msgspec
 
 from millstream.domain import events
 from millstream.domain.acknowledgement import Acknowledgement
@@ -21,12 +18,12 @@ from millstream.domain.order import Customer, OrderLine, SalesOrder, order_gaps
 from millstream.domain.promise import Promise
 from millstream.domain.values import CENT, Money
 from millstream.flows.hub import Hub
+from millstream.flows.made_earlier import TOO_LATE, address_in_store, as_the_erp_has_it, made_earlier
 from millstream.flows.replaced import UNFINISHED, refuse_while_replaced_lives
 from millstream.ports.erp import ErpItem
 
 WAIVABLE = frozenset({"price.stale", UNFINISHED})
 """Rules a human may release an order from; the others need their cause mended."""
-TOO_LATE: Final = "order.too_late"  # how an ERP refuses to take an order back: plant or warehouse have begun
 
 
 async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
@@ -41,7 +38,7 @@ async def order_to_erp(delivery: Delivery, hub: Hub) -> Settlement:
     key = f"order/{order.key}/create"
     acknowledgement = await hub.erp.place_order(order, customer_id=customer_id, key=key)
     if not acknowledgement.created:
-        order = with_first_address(order, delivery, hub)
+        order = await as_the_erp_has_it(order, acknowledgement, delivery, hub)
     return confirmed(
         order, customer_id, acknowledgement, links, hub, ship_to_fingerprint=address_in_store(order, delivery)
     )
@@ -60,7 +57,7 @@ async def cancelled_meanwhile(delivery: Delivery, hub: Hub) -> Settlement:
         acknowledgement = await hub.erp.read_order(order_key) if refusal.code == TOO_LATE else None
         if acknowledgement is None:
             raise
-        order = hub.store.interpret(dict(delivery.event.data["order"]))
+        order = made_earlier(acknowledgement, delivery, hub)
         customer_id, links = await known_customer(order, hub)
         ship_to_fingerprint = address_in_store(order, delivery)
         return confirmed(order, customer_id, acknowledgement, links, hub, ship_to_fingerprint=ship_to_fingerprint)
@@ -68,45 +65,23 @@ async def cancelled_meanwhile(delivery: Delivery, hub: Hub) -> Settlement:
     return Settlement(note=f"cancelled in the store {where}")
 
 
-def with_first_address(order: SalesOrder, delivery: Delivery, hub: Hub) -> SalesOrder:
-    """The order as an earlier try may have left it in the ERP.
-
-    The shopper may have moved between two tries. Booked with the first address, the order differs from the store's,
-    and the change of address that follows reaches the ERP; booked with today's, it would be taken for done.
-    """
-    if delivery.amended is not None:
-        return order
-    try:
-        placed = hub.store.interpret(dict(delivery.event.data["order"]))
-    except Reject:
-        return order  # as it was placed it can never have gone out
-    return msgspec.structs.replace(order, ship_to=placed.ship_to)
-
-
-def address_in_store(order: SalesOrder, delivery: Delivery) -> str | None:
-    """The fingerprint of the store's address behind the order: another address in the store later is a change.
-
-    A human's amendment is none of the store's: its own address, unchanged, must not take the amended one back.
-    """
-    if delivery.amended is not None:
-        told = delivery.event.data.get("ship_to_fingerprint")
-        return None if told is None else str(told)
-    return order.ship_to.fingerprint() if order.ship_to else None
-
-
 async def order_as_it_is(delivery: Delivery, hub: Hub) -> SalesOrder | None:
-    """The order to place: as amended by a human, as placed on the first try, as the store has it now afterwards.
+    """The order to place: as placed on the first try, as the store has it now afterwards, as amended by a human.
 
-    None: cancelled meanwhile; its cancellation follows in the same lane and takes back what an earlier try did.
+    Whatever its words, it is placed only while the store wants it. None: cancelled meanwhile; its cancellation follows
+    in the same lane and takes back what an earlier try did.
     """
-    if delivery.amended is not None or not delivery.again:
+    if delivery.amended is None and not delivery.again:
         return hub.store.interpret(dict(delivery.payload["order"]))
+    amended = None if delivery.amended is None else hub.store.interpret(dict(delivery.amended["order"]))
+    if amended is not None:
+        refuse_unless_money_closes(amended)  # a preview tells its author so, and asks nobody
     now = await hub.store.read_order(str(delivery.event.data["store_order_id"]))
     if now.cancelled:
         return None
     if not now.ready:
         raise Retry("order.not_ready", f"Order {now.number} is on hold in the store", after_s=60.0, counts=False)
-    return hub.store.interpret(now.raw)
+    return hub.store.interpret(now.raw) if amended is None else amended
 
 
 def refuse_unless_money_closes(order: SalesOrder) -> None:

@@ -12,7 +12,8 @@ from millstream.domain.delivery import NOTHING, Delivery, OrderMark, Settlement
 from millstream.domain.events import NewEvent
 from millstream.domain.fulfilment import still_to_leave, way_of
 from millstream.domain.promise import Promise
-from millstream.flows.fulfilment import booked, find_reported_order, handed_on
+from millstream.flows.booked import booked, reported_on
+from millstream.flows.fulfilment import find_reported_order, handed_on
 from millstream.flows.hub import Hub
 from millstream.flows.order_to_erp import main_reason, promises_of
 from millstream.flows.words import promise_changed_text
@@ -25,7 +26,7 @@ async def compare_promise(delivery: Delivery, hub: Hub) -> Settlement:
     """What the ERP plans now against what it said last: equal dates are no news, whatever a planner said in between."""
     acknowledgement = acknowledgement_from_json(dict(delivery.payload["acknowledgement"]))
     order_key = delivery.event.subject
-    order = await booked(order_key, hub)
+    order = await reported_on(delivery, order_key, hub)
     if is_over(order):
         return Settlement(note=OVER)
     aliases = tuple(Alias(order_key=order_key, kind="work_order", value=n) for n in acknowledgement.work_orders)
@@ -52,7 +53,7 @@ async def _still_planned(
     if not order.has_left:
         return order.acknowledgement, acknowledgement
     way = way_of(await hub.records.steps_on_the_way(order.order.key))
-    rest = still_to_leave(order.order, acknowledgement, way.left)
+    rest = still_to_leave(order.order, acknowledgement, way.left, order.cancelled)
     return _part(order.acknowledgement, rest), _part(acknowledgement, rest)
 
 
@@ -75,7 +76,7 @@ async def book_reported_promise(delivery: Delivery, hub: Hub) -> Settlement:
     order_key = payload.get("order_key")
     if order_key is None:
         return handed_on(delivery, await find_reported_order(delivery, hub), f"promise/{delivery.event.source_id}")
-    order = await booked(order_key, hub)
+    order = await reported_on(delivery, order_key, hub)
     ship_date = date.fromisoformat(payload["ship_date"])
     if is_over(order):
         return Settlement(note=OVER)

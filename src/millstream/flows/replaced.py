@@ -48,9 +48,13 @@ def replaced_key(order: SalesOrder) -> str | None:
 
 
 def fate_of(earlier: Placement) -> Fate:
-    """Whether the ERP has let a replaced order go, never had it, or is to keep it."""
-    never_made = not earlier.is_booked and earlier.placing in {"done", "discarded"}
-    if earlier.is_cancelled or never_made:
+    """Whether the ERP has let a replaced order go, never had it, or is to keep it.
+
+    An order whose way in a person resolved may be in the ERP all the same: made by a try that never heard so, or by
+    hand. Only its cancellation, which asks the ERP, tells.
+    """
+    was_let_go = earlier.placing == "done" or (earlier.placing == "discarded" and earlier.cancelling == "done")
+    if earlier.is_cancelled or (was_let_go and not earlier.is_booked):
         return "gone"
     return "refused" if earlier.cancelling in _REFUSED else "pending"
 

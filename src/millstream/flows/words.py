@@ -6,9 +6,9 @@ out there rather than shown in another.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -32,6 +32,7 @@ class Texts(msgspec.Struct, frozen=True, kw_only=True):
     delivered: str
     part_delivered: str
     received_by: str
+    rest_cancelled: str
     reasons: Mapping[str, str] | None  # ERP reason (pattern) -> words; None: the ERP's own words
 
 
@@ -55,6 +56,7 @@ TEXTS: Final = {
         delivered="Your order was delivered.",
         part_delivered="A part of your order was delivered.",
         received_by=" Received by: {name}.",
+        rest_cancelled="We are sorry, we cannot deliver this part of your order: {lines}.",
         reasons=None,
     ),
     "de": Texts(
@@ -76,6 +78,7 @@ TEXTS: Final = {
         delivered="Ihre Bestellung wurde zugestellt.",
         part_delivered="Ein Teil Ihrer Bestellung wurde zugestellt.",
         received_by=" Angenommen von: {name}.",
+        rest_cancelled="Diesen Teil Ihrer Bestellung können wir leider nicht liefern: {lines}.",
         reasons={
             r"in stock": "ab Lager",
             r"made to order, lead time (\d+) days?": r"Fertigung nach Auftrag, \1 Tage",
@@ -133,3 +136,9 @@ def delivered_text(received_by: str | None, language: str = "en", *, part: bool 
     texts = TEXTS[language]
     told = texts.part_delivered if part else texts.delivered
     return told + (texts.received_by.format(name=received_by) if received_by else "")
+
+
+def rest_cancelled_text(lines: Iterable[Mapping[str, Any]], language: str = "en") -> str:
+    """What will not come: each line with its `name` and its `quantity` as text."""
+    named = ", ".join(f"{line['quantity']} × {line['name']}" for line in lines)
+    return TEXTS[language].rest_cancelled.format(lines=named)

@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
+
+AMENDED: Final = "amended"
+"""What the detail of an amendment calls the payload."""
 
 
 class AuditWish(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +31,10 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     detail: dict[str, Any]
 
+    def without_payload(self) -> "AuditRow":
+        """The row for who may not see what customers sent, nor what somebody amended it to."""
+        return msgspec.structs.replace(self, detail={k: v for k, v in self.detail.items() if k != AMENDED})
+
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What a verification found. `broken_seal` is the first seal that does not match, null if all do."""
@@ -47,12 +54,14 @@ class AuditLog(Protocol):
         """The newest first; `before` continues behind an id."""
         ...
 
-    async def of_delivery(self, delivery_id: int, subject: str, *, limit: int) -> Sequence[AuditRow]:
-        """What was done to one delivery of this subject, the newest first."""
+    async def of_delivery(
+        self, delivery_id: int, subject: str, *, limit: int, before: int | None = None
+    ) -> Sequence[AuditRow]:
+        """What was done to one delivery of this subject, the newest first; `before` continues behind an id."""
         ...
 
-    def lines(self, wish: AuditWish) -> AsyncIterator[bytes]:
-        """All of them, the oldest first, as JSON lines in blocks."""
+    def lines(self, wish: AuditWish, *, payloads: bool) -> AsyncIterator[bytes]:
+        """All of them, the oldest first, as JSON lines in blocks; with what was amended, or without."""
         ...
 
     async def prove(self) -> Proof:

@@ -50,6 +50,13 @@ class Bulk(msgspec.Struct, frozen=True, kw_only=True):
     resolution: Resolution | None = None
 
 
+class BulkPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of bulk actions ended."""
+
+    created_at: datetime
+    id: UUID
+
+
 class Became(msgspec.Struct, frozen=True, kw_only=True):
     """So many of the deliveries it was done to are in this state now; `code`: why those fail that do."""
 
@@ -89,8 +96,8 @@ class BulkDesk(Protocol):
         """Where the deliveries are now that it was done to, most first."""
         ...
 
-    async def newest(self, *, limit: int) -> Sequence[Bulk]:
-        """The newest first."""
+    async def newest(self, *, limit: int, after: BulkPlace | None = None) -> tuple[Sequence[Bulk], BulkPlace | None]:
+        """The newest first, and where the next page begins; None at the end."""
         ...
 
     async def run_batch(self) -> bool:

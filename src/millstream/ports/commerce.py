@@ -9,6 +9,7 @@ import msgspec
 from millstream.domain.fulfilment import Shipment
 from millstream.domain.order import SalesOrder
 from millstream.ports.finding import Finding
+from millstream.ports.positions import Rewindable
 
 
 class StoreOrder(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +39,7 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     more: bool
 
 
-class OrderFeed(Protocol):
+class OrderFeed(Rewindable, Protocol):
     """Orders in."""
 
     async def changed_orders(self, cursor: dict[str, Any] | None) -> OrderPage:
@@ -61,7 +62,7 @@ class OrderFeed(Protocol):
         ...
 
     def interpret(self, raw: dict[str, Any], *, overlaid: bool = True) -> SalesOrder:
-        """Mapping of one order as the store sent it. Raises Reject("order.…") naming the field.
+        """Mapping of one order as the store sent it; asks nobody. Raises Reject("order.…") naming the field.
 
         `overlaid` False: without what people lay over it, for those who only want to know what it is about.
         """
@@ -91,7 +92,10 @@ class OrderBook(Protocol):
         ...
 
     async def promise(self, store_order_id: str, number: str, *, ship_date: date | None, key: str) -> None:
-        """Puts a new ship date on the order where the store has a field for it; elsewhere does nothing."""
+        """Puts a new ship date on the order where the store has a field for it; elsewhere does nothing.
+
+        None: the date is no longer known, and the one on the order is taken off.
+        """
         ...
 
     async def tell_customer(

@@ -84,13 +84,16 @@ class PurchaseBook(Protocol):
         *,
         key: str,
         status: str | None = None,
-        expected_ship_date: date | None = None,
+        expected_ship_date: date | msgspec.UnsetType | None = msgspec.UNSET,
         shipped_at: datetime | None = None,
         tracking_numbers: Sequence[str] = (),
         delivered_at: datetime | None = None,
         cancelled_at: datetime | None = None,
     ) -> None:
-        """Absolute values on the recorded purchase; None leaves a field alone. Retry if it is not recorded yet."""
+        """Absolute values on the recorded purchase; None leaves a field alone. Retry if it is not recorded yet.
+
+        Of `expected_ship_date` None is a date that is no longer known: it is taken off. Unset leaves it alone.
+        """
         ...
 
 

@@ -105,14 +105,35 @@ class FailedCall(msgspec.Struct, frozen=True, kw_only=True):
     response: str | None
 
 
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One fact, without its data."""
+
+    id: UUID
+    type: str
+    source: str
+    source_id: str
+    occurred_at: datetime
+    received_at: datetime
+
+
+FIRST_TRIES_TOLD = 20
+NEWEST_TRIES_TOLD = 180
+
+
 class DeliveryStory(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery with everything that happened to it. `amended` stands beside the event's own data."""
+    """One delivery with everything that happened to it. `amended` stands beside the event's own data.
+
+    `attempts` are its first and its newest tries; `tries_left_out` is how many between them are told by
+    `Desk.attempts_before` alone.
+    """
 
     row: DeliveryRow
+    event: EventRow
     data: dict[str, Any]
     amended: dict[str, Any] | None
     waived: tuple[str, ...]
     attempts: tuple[AttemptRow, ...]
+    tries_left_out: int = 0
     failed_call: FailedCall | None = None
 
 
@@ -125,17 +146,6 @@ class PromiseRow(msgspec.Struct, frozen=True, kw_only=True):
     promised_by: str
     promised_at: datetime
     kept: bool | None
-
-
-class EventRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One fact, without its data."""
-
-    id: UUID
-    type: str
-    source: str
-    source_id: str
-    occurred_at: datetime
-    received_at: datetime
 
 
 class OrderSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,6 +198,10 @@ class Desk(Protocol):
         """Newest last, by id, or newest first; `after` continues behind an id."""
         ...
 
+    async def attempts_before(self, delivery_id: int, n: int, *, limit: int) -> Sequence[AttemptRow]:
+        """The newest `limit` tries before try `n`, newest first; none if there are none."""
+        ...
+
     async def show_delivery(self, delivery_id: int) -> DeliveryStory | None:
         """Everything about one delivery."""
         ...
@@ -210,7 +224,7 @@ class Desk(Protocol):
         """
         ...
 
-    async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str) -> None:
+    async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str, reason: str) -> None:
         """Puts another payload beside the original and retries. Raises Reject if it is not held, dead or retrying."""
         ...
 

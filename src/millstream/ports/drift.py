@@ -16,6 +16,13 @@ class Differing(msgspec.Struct, frozen=True, kw_only=True):
     checked_at: datetime
 
 
+class DriftPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of orders that differ ended."""
+
+    since: datetime
+    order_key: str
+
+
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """Orders compared since a moment, and those of them that are not the same everywhere, longest first."""
 
@@ -45,6 +52,6 @@ class DriftBook(Protocol):
         """Order key -> what differs (empty: the same everywhere). Forgets what was checked before a moment."""
         ...
 
-    async def drift(self, *, since: datetime, limit: int) -> Drift:
-        """What was compared since then."""
+    async def drift(self, *, since: datetime, limit: int, after: DriftPlace | None = None) -> Drift:
+        """What was compared since then, and of what differs so many behind a place."""
         ...

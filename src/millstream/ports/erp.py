@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import msgspec
 
 from millstream.domain.acknowledgement import Acknowledgement
-from millstream.domain.fulfilment import Shipment
+from millstream.domain.fulfilment import CancelledLine, Shipment
 from millstream.domain.order import Address, SalesOrder
 from millstream.domain.values import Money
 from millstream.ports.finding import Finding
+from millstream.ports.positions import Rewindable
 
 
 class ErpItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,8 +28,9 @@ class ErpItem(msgspec.Struct, frozen=True, kw_only=True):
 class ErpOrderChange(msgspec.Struct, frozen=True, kw_only=True):
     """What the feed reports about one of our orders.
 
-    `kind` is "packed", "shipped", "schedule" (dates or work orders moved) or "cancelled". `change_id` is the same
-    every time the same change is reported, and different for every other change.
+    `kind` is "packed", "shipped", "schedule" (dates or work orders moved), "cancelled" or "rest_cancelled": the order
+    goes on or is over without what `cancelled` names, line by line and in all. `change_id` is the same every time the
+    same change is reported, and different for every other change.
     """
 
     order_key: str
@@ -37,6 +39,7 @@ class ErpOrderChange(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: datetime
     shipment: Shipment | None = None
     acknowledgement: Acknowledgement | None = None
+    cancelled: tuple[CancelledLine, ...] = ()
 
 
 class ErpChangePage(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,8 @@ class OrderDesk(Protocol):
         """Makes the order, reserves stock and returns number, dates and work orders.
 
         `order.key` identifies it in the ERP: an order that is there already is completed and returned, however far
-        an earlier attempt got. Totals are checked before it is confirmed: Reject("erp.total_differs").
+        an earlier attempt got. Before it is confirmed it is made to say what `order` says now, and its total is
+        checked: Reject("erp.total_differs"). One that was confirmed earlier is told as the ERP has it, not created.
         Raises Retry, Unknown (call again: it looks first), Reject, Conflict.
         """
         ...
@@ -78,7 +82,7 @@ class OrderDesk(Protocol):
         ...
 
 
-class ErpFeed(Protocol):
+class ErpFeed(Rewindable, Protocol):
     """What happened in the plant and the warehouse."""
 
     async def changes(self, cursor: dict[str, Any] | None) -> ErpChangePage:

@@ -39,12 +39,15 @@ class Ledger(Inbox, Protocol):
         """
         ...
 
-    async def extend_leases(self, deliveries: Sequence[int]) -> None:
-        """A heartbeat: the worker is alive and still on these."""
+    async def extend_leases(self, deliveries: Sequence[Delivery]) -> None:
+        """A heartbeat: the worker is alive and still on these tries."""
         ...
 
-    def holds(self, delivery_id: int) -> bool:
-        """Whether this worker's lease on the delivery still runs, by its own clock. Asks nobody."""
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether this worker's lease on this try of the delivery still runs, by its own clock. Asks nobody.
+
+        A later try, be it this worker's own, ends it.
+        """
         ...
 
     async def next_due(self) -> datetime | None:
@@ -82,5 +85,8 @@ class Schedule(Protocol):
     async def finish_task(
         self, name: str, *, events: Sequence[NewEvent], cursor: dict[str, Any] | None, due_in_s: float
     ) -> Sequence[UUID | None]:
-        """Accepts the events, moves the cursor and sets the next due time, all in one transaction."""
+        """Accepts the events, moves the cursor and sets the next due time, all in one transaction.
+
+        Of a task that is not ours any more (its lease ran out, or its position was moved) the events alone are kept.
+        """
         ...

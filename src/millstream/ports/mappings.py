@@ -100,8 +100,8 @@ class MappingBook(MappingsInForce, Protocol):
         """Makes it the version in force and drops the draft. Raises Conflict if another version is in force by now."""
         ...
 
-    async def versions(self, place: Place, *, limit: int = 50) -> Sequence[Version]:
-        """The newest first."""
+    async def versions(self, place: Place, *, limit: int = 50, before: int | None = None) -> Sequence[Version]:
+        """The newest first; `before` continues behind a version."""
         ...
 
     async def version(self, place: Place, number: int) -> Version | None:

@@ -109,10 +109,6 @@ class AlertBook(Protocol):
         """All that is not resolved."""
         ...
 
-    async def list_alerts(self, *, limit: int) -> Sequence[Alert]:
-        """Open ones first, then the newest."""
-        ...
-
     async def page(self, wish: AlertWish, *, limit: int, before: int | None = None) -> Sequence[Alert]:
         """The newest first; `before` continues behind an id."""
         ...

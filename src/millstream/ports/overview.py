@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
@@ -102,12 +102,25 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     trend: tuple[int, ...]
 
 
+class CausePlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of causes ended: the orders its last cause stopped, and which cause that was."""
+
+    orders: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    fingerprint: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
 class ViewCount(msgspec.Struct, frozen=True, kw_only=True):
-    """How much there is in one view."""
+    """How much there is in one view. `orders` and `money` count each order once, however many deliveries it has there.
+
+    `orders_without_total` counts those of the orders whose money is not known.
+    """
 
     view: FailureView
     causes: int
     deliveries: int
+    orders: int
+    money: tuple[Total, ...]
+    orders_without_total: int
 
 
 class RouteFlow(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,9 +147,18 @@ class Overview(Protocol):
         ...
 
     async def causes(
-        self, *, limit: int, view: FailureView = "all", viewer: str = "", fingerprint: str | None = None
+        self,
+        *,
+        limit: int,
+        view: FailureView = "all",
+        viewer: str = "",
+        fingerprint: str | None = None,
+        after: CausePlace | None = None,
     ) -> Sequence[Cause]:
         """What fails, by cause, the one with most orders first. `viewer` is who looks, for what is theirs.
+
+        Of causes with as many orders the lower fingerprint comes first; `after` continues behind a place. How many
+        orders a cause has changes from one page to the next: one that gained or lost some may come again or be missed.
 
         With a fingerprint that cause alone: what was resolved where the view is `resolved`, else what is open, in sight
         or not. What was resolved counts for 30 days.
@@ -144,7 +166,7 @@ class Overview(Protocol):
         ...
 
     async def views(self, viewer: str) -> Sequence[ViewCount]:
-        """What there is in each view."""
+        """What there is in each view. `viewer` as in `causes`."""
         ...
 
     async def routes(self, *, window_s: int) -> Sequence[RouteFlow]:

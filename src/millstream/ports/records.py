@@ -13,7 +13,10 @@ from millstream.domain.order import SalesOrder
 
 
 class KnownOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hub remembers of an order a store reports again."""
+    """What the hub remembers of an order a store reports again.
+
+    The fingerprint is of the ship-to address that the hub was told of last, whether the ERP has it yet or refused it.
+    """
 
     ship_to_fingerprint: str | None
     cancelled: bool
@@ -22,17 +25,25 @@ class KnownOrder(msgspec.Struct, frozen=True, kw_only=True):
 class BookedOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as the books have it.
 
-    `has_left`: a part is gone; `shipped_at` is when the last part left, `delivered_at` when the last parcel arrived.
+    `left_at` is when the newest part left, `shipped_at` when the last part did, `delivered_at` when the last parcel
+    arrived. `cancelled` is what the ERP will not deliver any more, by line id.
     """
 
     order: SalesOrder
     customer_id: str
     acknowledgement: Acknowledgement
     ship_date: date | None
-    has_left: bool = False
+    left_at: datetime | None = None
+    left_on: date | None = None
     shipped_at: datetime | None = None
     delivered_at: datetime | None = None
     cancelled_at: datetime | None = None
+    cancelled: Mapping[str, Decimal] = {}
+
+    @property
+    def has_left(self) -> bool:
+        """A part is gone."""
+        return self.left_at is not None
 
 
 class Placement(msgspec.Struct, frozen=True, kw_only=True):

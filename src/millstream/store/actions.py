@@ -69,13 +69,13 @@ async def look(connection: Any, wanted: Filter, states: Sequence[str], now: date
     return list(await connection.fetch(_UNLOCKED, *parameters(wanted, now), list(states)))
 
 
-async def lock(connection: Any, seen: Sequence[Any], states: Sequence[str], now: datetime) -> list[Any]:
-    """Locks lanes, then rows, and reads them again: what moved while we waited for the lanes is left out."""
+async def lock(connection: Any, seen: Sequence[Any], wanted: Filter, states: Sequence[str], now: datetime) -> list[Any]:
+    """Locks lanes, then rows, and reads them again: what moved meanwhile, or is not `wanted` any more, is left out."""
     if not seen:
         return []
     await lock_lanes(connection, {row["lane"] for row in seen})
-    again = parameters(Filter(ids=tuple(row["id"] for row in seen)), now)
-    return list(await connection.fetch(DESK["chosen"], *again, list(states)))
+    again = msgspec.structs.replace(wanted, ids=tuple(row["id"] for row in seen))
+    return list(await connection.fetch(DESK["chosen"], *parameters(again, now), list(states)))
 
 
 async def make_due(connection: Any, chosen: Sequence[Any], now: datetime) -> None:
@@ -110,6 +110,7 @@ async def reopen(connection: Any, chosen: Sequence[Any], now: datetime, reason: 
     Raises Reject("delivery.overtaken") where that would be too late, and then changes nothing.
     """
     ids, lanes = [row["id"] for row in chosen], sorted({row["lane"] for row in chosen})
+    await connection.execute(DESK["hold_lanes"], lanes)  # a claim does not ask for the lane's lock
     busy = await connection.fetchrow(DESK["lane_runs"], ids)
     if busy is not None:
         raise Reject(

@@ -43,11 +43,6 @@ class PostgresAlertBook:
         async with self._database.connection() as connection:
             return [Alert(**dict(row)) for row in await connection.fetch(_SQL["open_alerts"])]
 
-    async def list_alerts(self, *, limit: int) -> Sequence[Alert]:
-        """See AlertBook."""
-        async with self._database.connection() as connection:
-            return [Alert(**dict(row)) for row in await connection.fetch(_SQL["list"], limit)]
-
     async def page(self, wish: AlertWish, *, limit: int, before: int | None = None) -> Sequence[Alert]:
         """See AlertBook."""
         async with self._reading.connection() as connection:
@@ -76,6 +71,8 @@ class PostgresAlertBook:
             )
             if alert.state == "resolved":
                 await connection.execute(_SQL["drop_waiting"], alert.id, now)
+            if any("/grown-" in message.occasion for message in messages):
+                await connection.execute(_SQL["drop_overtaken"], alert.id, now)
             await _post(connection, messages, now)
             detail = {"code": alert.code, "scope": alert.scope, "effect": alert.effect}
             for became in [] if before is None else _became(alert, was=before["state"], told=before["escalated_at"]):

@@ -11,6 +11,7 @@ from millstream.store.audit import AuditTrail
 from millstream.store.database import Database
 
 BLOCK_ROWS: Final = 2000
+_NEWEST: Final = 2**63 - 1
 
 _PARTS: Final = sql.load("audit")
 _PAGE: Final = _PARTS["page"].replace("{chosen}", _PARTS["chosen"])
@@ -26,18 +27,22 @@ class PostgresAuditLog:
 
     async def page(self, wish: AuditWish, *, limit: int, before: int | None = None) -> Sequence[AuditRow]:
         """See AuditLog."""
-        return await self._rows(_PAGE, wish, 2**63 - 1 if before is None else before, limit)
+        return await self._rows(_PAGE, wish, _NEWEST if before is None else before, limit)
 
-    async def of_delivery(self, delivery_id: int, subject: str, *, limit: int) -> Sequence[AuditRow]:
+    async def of_delivery(
+        self, delivery_id: int, subject: str, *, limit: int, before: int | None = None
+    ) -> Sequence[AuditRow]:
         """See AuditLog."""
+        asked = (subject, delivery_id, _NEWEST if before is None else before, limit)
         async with self._reading.connection() as connection:
-            return [_row(row) for row in await connection.fetch(_PARTS["of_delivery"], subject, delivery_id, limit)]
+            return [_row(row) for row in await connection.fetch(_PARTS["of_delivery"], *asked)]
 
-    async def lines(self, wish: AuditWish) -> AsyncIterator[bytes]:
+    async def lines(self, wish: AuditWish, *, payloads: bool) -> AsyncIterator[bytes]:
         """See AuditLog. No connection is held between two blocks, however slowly they are taken."""
         after = -(2**63)
         while rows := await self._rows(_BLOCK, wish, after, BLOCK_ROWS):
-            yield b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
+            shown = rows if payloads else [row.without_payload() for row in rows]
+            yield b"".join(msgspec.json.encode(row) + b"\n" for row in shown)
             after = rows[-1].id
 
     async def _rows(self, statement: str, wish: AuditWish, place: int, limit: int) -> Sequence[AuditRow]:

@@ -149,8 +149,11 @@ async def _write_marks(connection: Any, marks: Sequence[OrderMark]) -> None:
             [line.reserved.amount if line.reserved else None for _, line in lines],
             [line.ship_date for _, line in lines],
         )
-    shipped = [mark for mark in marks if mark.shipped_at is not None]
+    cancelled = [(mark.order_key, *line) for mark in marks for line in (mark.cancelled or {}).items()]
+    if cancelled:
+        await connection.execute(_SQL["cancel_lines"], *(list(column) for column in zip(*cancelled, strict=True)))
+    shipped = [mark for mark in marks if mark.shipped_on is not None]
     if shipped:
         await connection.execute(
-            _SQL["keep_promises"], [mark.order_key for mark in shipped], [mark.shipped_at for mark in shipped]
+            _SQL["keep_promises"], [mark.order_key for mark in shipped], [mark.shipped_on for mark in shipped]
         )

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from millstream.domain.errors import Reject
-from millstream.ports.bulk import Action, Became, Bulk, BulkState, Estimate, Order
+from millstream.ports.bulk import Action, Became, Bulk, BulkPlace, BulkState, Estimate, Order
 from millstream.ports.desk import DeliveryRow, Filter, Resolution
 from millstream.ports.overview import Total
 from millstream.ports.world import World
@@ -117,10 +117,13 @@ class PostgresBulk:
         async with self._reading.connection() as connection:
             return [Became(**dict(row)) for row in await connection.fetch(_SQL["outcome"], *asked)]
 
-    async def newest(self, *, limit: int) -> Sequence[Bulk]:
+    async def newest(self, *, limit: int, after: BulkPlace | None = None) -> tuple[Sequence[Bulk], BulkPlace | None]:
         """See BulkDesk."""
+        place = (None, None) if after is None else (after.created_at, after.id)
         async with self._reading.connection() as connection:
-            return [_bulk(row) for row in await connection.fetch(_SQL["newest"], limit)]
+            found = [_bulk(row) for row in await connection.fetch(_SQL["newest"], limit + 1, *place)]
+        last = found[limit - 1] if len(found) > limit else None
+        return found[:limit], None if last is None else BulkPlace(last.created_at, last.id)
 
     async def run_batch(self) -> bool:
         """See BulkDesk."""
@@ -133,7 +136,7 @@ class PostgresBulk:
             targets = actions.TARGETS[bulk.action]
             asked = (*actions.parameters(bulk.wanted, now), list(targets))
             seen = await connection.fetch(_SQL["batch"], *asked, taken["last_id"], taken["upto"], BATCH_MAX)
-            chosen = await actions.lock(connection, seen, targets, now)
+            chosen = await actions.lock(connection, seen, bulk.wanted, targets, now)
             doable = [row for row in chosen if not actions.refuses(bulk.action, row["fault_code"], self._waivable)]
             await self._act(connection, bulk, doable, now)
             is_last = len(seen) < BATCH_MAX

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 import msgspec
 
 from millstream.domain.errors import Reject
 from millstream.ports.desk import (
+    AttemptRow,
     DeliveryRow,
     DeliveryStory,
     FailedCall,
@@ -18,11 +20,12 @@ from millstream.ports.desk import (
     Share,
     Verb,
 )
+from millstream.ports.lookup import NewestPlace
 from millstream.ports.world import World
 from millstream.store import actions
 from millstream.store.actions import DESK, MENDABLE, parameters
 from millstream.store.database import Database
-from millstream.store.story import read_deliveries, read_order_story
+from millstream.store.story import read_attempts_before, read_deliveries, read_order_story
 
 ID_MAX: Final = 2**63 - 1
 BULK_MAX: Final = 10_000
@@ -60,6 +63,11 @@ class PostgresDesk:
         async with self._reading.connection() as connection:
             return await actions.shares(connection, verb, wanted, self._world.clock.now(), waivable=self._waivable)
 
+    async def attempts_before(self, delivery_id: int, n: int, *, limit: int) -> Sequence[AttemptRow]:
+        """See Desk."""
+        async with self._reading.connection() as connection:
+            return await read_attempts_before(connection, delivery_id, n, limit=limit)
+
     async def show_delivery(self, delivery_id: int) -> DeliveryStory | None:
         """See Desk."""
         async with self._database.connection() as connection:
@@ -74,11 +82,17 @@ class PostgresDesk:
         async with self._database.connection() as connection:
             return await read_order_story(connection, order_key)
 
-    async def list_orders(self, *, limit: int) -> Sequence[OrderSummary]:
-        """The newest orders, booked or not."""
+    async def list_orders(
+        self, *, limit: int, after: NewestPlace | None = None
+    ) -> tuple[Sequence[OrderSummary], NewestPlace | None]:
+        """Orders, booked or not, the newest first, and where the next page begins; None at the end."""
+        place = (None, None) if after is None else (after.received_at, after.event_id)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(DESK["list_orders"], limit)
-        return [OrderSummary(**dict(row)) for row in rows]
+            rows = await connection.fetch(DESK["list_orders"], limit + 1, *place)
+        last = rows[limit - 1] if len(rows) > limit else None
+        more = None if last is None else NewestPlace(last["received_at"], UUID(bytes=last["event_id"].bytes))
+        names = OrderSummary.__struct_fields__
+        return [OrderSummary(**{name: row[name] for name in names}) for row in rows[:limit]], more
 
     async def retry(self, wanted: Filter, *, actor: str, as_it_came: bool = False) -> int:
         """See Desk."""
@@ -90,7 +104,7 @@ class PostgresDesk:
             await self._audit(connection, chosen, actor, "retry", {"as_it_came": True} if as_it_came else {})
         return len(chosen)
 
-    async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str) -> None:
+    async def amend(self, delivery_id: int, payload: dict[str, Any], *, actor: str, reason: str) -> None:
         """See Desk."""
         async with self._database.transaction() as connection:
             chosen = await self._choose(connection, Filter(ids=(delivery_id,)))
@@ -101,7 +115,7 @@ class PostgresDesk:
                 )
             await connection.execute(DESK["amend"], delivery_id, actions.amended_text(payload))
             await actions.make_due(connection, chosen, self._world.clock.now())
-            await self._audit(connection, chosen, actor, "amend", {"amended": payload})
+            await self._audit(connection, chosen, actor, "amend", {"reason": reason, "amended": payload})
 
     async def release(self, wanted: Filter, *, actor: str, reason: str) -> int:
         """See Desk."""
@@ -171,7 +185,7 @@ class PostgresDesk:
         seen = await actions.look(connection, wanted, states, now)
         if len(seen) > BULK_MAX:
             raise Reject("bulk.too_large", f"{len(seen)} deliveries; narrow the filter to at most {BULK_MAX} a time.")
-        return await actions.lock(connection, seen, states, now)
+        return await actions.lock(connection, seen, wanted, states, now)
 
     async def _audit(
         self, connection: Any, chosen: Sequence[Any], actor: str, action: str, detail: dict[str, Any]

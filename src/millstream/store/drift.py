@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from millstream.ports.drift import Differing, Drift
+from millstream.ports.drift import Differing, Drift, DriftPlace
 from millstream.store import sql
 from millstream.store.database import Database
 
@@ -44,10 +44,11 @@ class PostgresDrift:
             await connection.execute(_SQL["keep"], now, list(found), differs)
             await connection.execute(_SQL["forget"], forget_before)
 
-    async def drift(self, *, since: datetime, limit: int) -> Drift:
+    async def drift(self, *, since: datetime, limit: int, after: DriftPlace | None = None) -> Drift:
         """See DriftBook."""
+        place = (None, None) if after is None else (after.since, after.order_key)
         async with self._reading.connection() as connection:
             counted = await connection.fetchrow(_SQL["count"], since)
-            rows = await connection.fetch(_SQL["differing"], since, limit)
+            rows = await connection.fetch(_SQL["differing"], since, limit, *place)
         differing = tuple(Differing(**{**dict(row), "differs": tuple(row["differs"])}) for row in rows)
         return Drift(checked=counted["checked"], count=counted["differing"], differing=differing)

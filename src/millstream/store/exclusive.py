@@ -36,7 +36,7 @@ class ExclusiveRole:
             if await connection.fetchval("select pg_try_advisory_lock($1)", self._key):
                 self._connection = connection
                 self._tap.note("role.taken", role=self.role)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
             pass  # the next try may find it well
         finally:
             if connection is not None and connection is not self._connection:

@@ -47,7 +47,7 @@ class PostgresLedger:
         self._tap = tap
         self._worker = worker
         self._lease = timedelta(seconds=lease_s)
-        self._leased_until: dict[int, datetime] = {}
+        self._leases: dict[int, tuple[int, datetime]] = {}  # the newest try of each delivery, and until when
         self.woken = woken
         self.taker: Taker | None = None
         self._accepts: GroupCommit[NewEvent, UUID | None] = GroupCommit(self._accept_batch, ACCEPT_BATCH_MAX)
@@ -78,7 +78,7 @@ class PostgresLedger:
             rows = await connection.fetch(_SQL["claim"], now, limit, self._worker, subscribers, now + self._lease)
         # An update returns its rows in whatever order its plan took: they start in order of urgency, then of age.
         claimed = [_delivery(row) for row in sorted(rows, key=lambda row: (row["priority"], row["id"]))]
-        self._leased_until.update((delivery.id, now + self._lease) for delivery in claimed)
+        self._leased(claimed, now + self._lease)
         if claimed:
             self._tap.note("delivery.claimed", deliveries=len(claimed))
         return claimed
@@ -87,7 +87,8 @@ class PostgresLedger:
         """See Ledger."""
         self._tap.note("settle.started", delivery=attempt.delivery.id)
         kept = await self._submit_until_written(attempt)
-        self._leased_until.pop(attempt.delivery.id, None)
+        if self._lease_of(attempt.delivery) is not None:
+            del self._leases[attempt.delivery.id]
         self._tap.note("settle.ended", delivery=attempt.delivery.id)
         return kept
 
@@ -117,7 +118,7 @@ class PostgresLedger:
             ) from error
         self._tap.note("settle.committed", deliveries=len(attempts))
         if birth is not None and settled.taken:
-            self._leased_until.update((delivery.id, birth.lease_until) for delivery in settled.taken)
+            self._leased(settled.taken, birth.lease_until)
             self._tap.note("delivery.taken", deliveries=len(settled.taken))
             birth.taker.take(settled.taken)
         if settled.wakes:
@@ -131,17 +132,28 @@ class PostgresLedger:
             return None
         return Birth(taker=self.taker, room=room, lease_until=self._world.clock.now() + self._lease)
 
-    async def extend_leases(self, deliveries: Sequence[int]) -> None:
+    def _leased(self, deliveries: Sequence[Delivery], until: datetime) -> None:
+        self._leases.update((delivery.id, (delivery.tries, until)) for delivery in deliveries)
+
+    async def extend_leases(self, deliveries: Sequence[Delivery]) -> None:
         """See Ledger."""
         until = self._world.clock.now() + self._lease
+        ids, tries = [each.id for each in deliveries], [each.tries for each in deliveries]
         async with self._database.transaction() as connection:
-            rows = await connection.fetch(_SQL["extend_leases"], deliveries, self._worker, until)
-        self._leased_until.update((row["id"], until) for row in rows)
+            rows = await connection.fetch(_SQL["extend_leases"], ids, tries, self._worker, until)
+        extended = {(row["id"], row["tries"]) for row in rows}
+        still_ours = [each for each in deliveries if (each.id, each.tries) in extended and self._lease_of(each)]
+        self._leased(still_ours, until)
 
-    def holds(self, delivery_id: int) -> bool:
+    def holds(self, delivery: Delivery) -> bool:
         """See Ledger."""
-        until = self._leased_until.get(delivery_id)
+        until = self._lease_of(delivery)
         return until is not None and self._world.clock.now() < until
+
+    def _lease_of(self, delivery: Delivery) -> datetime | None:
+        """Until when this try has its lease; None once it is settled, or a later try of this process has one."""
+        tries, until = self._leases.get(delivery.id, (0, None))
+        return until if tries == delivery.tries else None
 
     async def next_due(self) -> datetime | None:
         """See Ledger."""

@@ -103,10 +103,10 @@ class PostgresMappings:
         published: Version = _read(row, Version)
         return published
 
-    async def versions(self, place: Place, *, limit: int = 50) -> Sequence[Version]:
+    async def versions(self, place: Place, *, limit: int = 50, before: int | None = None) -> Sequence[Version]:
         """See MappingBook."""
         async with self._reading.connection() as connection:
-            return [_read(row, Version) for row in await connection.fetch(_SQL["versions"], *place, limit)]
+            return [_read(row, Version) for row in await connection.fetch(_SQL["versions"], *place, limit, before)]
 
     async def version(self, place: Place, number: int) -> Version | None:
         """See MappingBook."""

@@ -93,8 +93,9 @@ class PostgresMending:
         """The delivery, locked, in the version decided about and in one of these states."""
         now = self._world.clock.now()
         async with self._database.transaction() as connection:
-            seen = await actions.look(connection, Filter(ids=(decision.delivery_id,)), actions.ANY_STATE, now)
-            locked = await actions.lock(connection, seen, actions.ANY_STATE, now)
+            meant = Filter(ids=(decision.delivery_id,))
+            seen = await actions.look(connection, meant, actions.ANY_STATE, now)
+            locked = await actions.lock(connection, seen, meant, actions.ANY_STATE, now)
             if not locked:
                 raise Reject("delivery.unknown", f"There is no delivery {decision.delivery_id}.")
             before = (await read_deliveries(connection, [decision.delivery_id]))[0].row

@@ -8,6 +8,7 @@ import msgspec
 
 from millstream.ports.overview import (
     Cause,
+    CausePlace,
     FailureView,
     Reviews,
     RouteFlow,
@@ -60,22 +61,26 @@ class PostgresOverview:
         )
 
     async def causes(
-        self, *, limit: int, view: FailureView = "all", viewer: str = "", fingerprint: str | None = None
+        self,
+        *,
+        limit: int,
+        view: FailureView = "all",
+        viewer: str = "",
+        fingerprint: str | None = None,
+        after: CausePlace | None = None,
     ) -> Sequence[Cause]:
         """See Overview."""
         wanted = "open" if fingerprint and view != "resolved" else view
+        place = (None, None) if after is None else (after.orders, after.fingerprint)
+        asked = (limit, self._clock.now(), wanted, viewer, fingerprint, *place)
         async with self._database.connection() as connection:
-            rows = await connection.fetch(_SQL["causes"], limit, self._clock.now(), wanted, viewer, fingerprint)
-        return [_cause(dict(row)) for row in rows]
+            return [_cause(dict(row)) for row in await connection.fetch(_SQL["causes"], *asked)]
 
     async def views(self, viewer: str) -> Sequence[ViewCount]:
         """See Overview."""
         async with self._database.connection() as connection:
-            row = await connection.fetchrow(_SQL["views"], self._clock.now(), viewer)
-        return [
-            ViewCount(view=view, causes=row[f"{view}_causes"], deliveries=row[f"{view}_deliveries"])
-            for view in get_args(FailureView)
-        ]
+            rows = await connection.fetch(_SQL["views"], self._clock.now(), viewer)
+        return [_view(view, rows) for view in get_args(FailureView)]
 
     async def routes(self, *, window_s: int) -> Sequence[RouteFlow]:
         """See Overview."""
@@ -117,6 +122,23 @@ def _cause(fields: dict[str, Any]) -> Cause:
     unknown = fields.pop("orders_without_total") or 0
     trend = tuple(failed.get(hours_ago, 0) for hours_ago in reversed(range(TREND_HOURS)))
     return Cause(**fields, money=totals, orders_without_total=unknown, trend=trend)
+
+
+def _view(view: FailureView, rows: Sequence[Any]) -> ViewCount:
+    """What one view has, of rows that have a currency each."""
+    worth = [(row["currency"], row[f"{view}_amount"], row[f"{view}_orders"]) for row in rows if row[f"{view}_orders"]]
+    return ViewCount(
+        view=view,
+        causes=rows[0][f"{view}_causes"],
+        deliveries=rows[0][f"{view}_deliveries"],
+        orders=sum(orders for _, _, orders in worth),
+        money=tuple(
+            Total(currency=currency, amount=amount, orders=orders)
+            for currency, amount, orders in worth
+            if currency is not None
+        ),
+        orders_without_total=sum(orders for currency, _, orders in worth if currency is None),
+    )
 
 
 def _by_route(rows: Sequence[Any]) -> dict[tuple[str, str], Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
@@ -78,10 +79,12 @@ class PostgresRecords:
             acknowledgement=msgspec.json.decode(row["acknowledgement"], type=Acknowledgement),
             customer_id=row["customer_id"],
             ship_date=row["ship_date"],
-            has_left=row["has_left"],
+            left_at=row["left_at"],
+            left_on=row["left_on"],
             shipped_at=row["shipped_at"],
             delivered_at=row["delivered_at"],
             cancelled_at=row["cancelled_at"],
+            cancelled=msgspec.json.decode(row["cancelled"] or "{}", type=dict[str, Decimal]),
         )
 
     async def placement(self, order_key: str) -> Placement | None:

@@ -8,7 +8,7 @@ import msgspec
 from millstream.domain.crosswalk import Link
 from millstream.domain.delivery import Settlement
 from millstream.domain.errors import Conflict, Reject
-from millstream.ports.desk import DeliveryRow
+from millstream.ports.desk import DeliveryRow, Filter
 from millstream.ports.mending import Decision
 from millstream.ports.reviews import CUSTOMER_CODES, HeldOrder, LoginOf, Resolved
 from millstream.ports.world import World
@@ -125,7 +125,7 @@ async def _of_login(connection: Any, store: str, login: str, login_of: LoginOf) 
 
 async def _still_waiting(connection: Any, seen: Sequence[Any], now: Any) -> list[Any]:
     """Locks what was seen and leaves out what somebody else decided meanwhile."""
-    locked = await actions.lock(connection, seen, _HELD, now)
+    locked = await actions.lock(connection, seen, Filter(), _HELD, now)
     return [row for row in locked if row["fault_code"] in CUSTOMER_CODES]
 
 

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from millstream.ports.desk import (
+    FIRST_TRIES_TOLD,
+    NEWEST_TRIES_TOLD,
     AttemptRow,
     CallRow,
     DeliveryRow,
@@ -26,26 +29,43 @@ _SQL: Final = sql.load("desk")
 async def read_deliveries(connection: Any, ids: Sequence[int]) -> list[DeliveryStory]:
     """Deliveries with their attempts and calls, in three queries however many there are."""
     rows = await connection.fetch(_SQL["one"], ids)
+    tries = await connection.fetch(_SQL["attempts"], ids, FIRST_TRIES_TOLD, NEWEST_TRIES_TOLD)
+    attempts = await _with_calls(connection, tries)
+    return [_story(dict(row), attempts[row["id"]]) for row in rows]
+
+
+async def read_attempts_before(connection: Any, delivery_id: int, n: int, *, limit: int) -> list[AttemptRow]:
+    """See `Desk.attempts_before`."""
+    tries = await connection.fetch(_SQL["attempts_between"], delivery_id, n, limit)
+    return (await _with_calls(connection, tries))[delivery_id]
+
+
+async def _with_calls(connection: Any, tries: Sequence[Any]) -> dict[int, list[AttemptRow]]:
+    ids, numbers = [row["delivery_id"] for row in tries], [row["n"] for row in tries]
     calls: dict[tuple[int, int], list[CallRow]] = defaultdict(list)
-    for row in await connection.fetch(_SQL["calls"], ids):
+    for row in await connection.fetch(_SQL["calls"], ids, numbers):
         fields = dict(row)
         calls[fields.pop("delivery_id"), fields["n"]].append(CallRow(**fields))
     attempts: dict[int, list[AttemptRow]] = defaultdict(list)
-    for row in await connection.fetch(_SQL["attempts"], ids):
+    for row in tries:
         fields = dict(row)
         delivery_id = fields.pop("delivery_id")
         attempts[delivery_id].append(AttemptRow(**fields, calls=tuple(calls[delivery_id, fields["n"]])))
-    return [_story(dict(row), attempts[row["id"]]) for row in rows]
+    return attempts
 
 
 def _story(fields: dict[str, Any], attempts: Sequence[AttemptRow]) -> DeliveryStory:
     data, amended, waived = fields.pop("data"), fields.pop("amended"), fields.pop("waived")
+    of_event = {name: fields.pop(name) for name in ("source", "source_id", "occurred_at", "received_at")}
+    row = msgspec.convert(fields, DeliveryRow)
     return DeliveryStory(
-        row=msgspec.convert(fields, DeliveryRow),
+        row=row,
+        event=EventRow(id=row.event_id, type=row.event_type, **of_event),
         data=msgspec.json.decode(data),
         amended=None if amended is None else msgspec.json.decode(amended),
         waived=tuple(waived),
         attempts=tuple(attempts),
+        tries_left_out=sum(later.n - earlier.n - 1 for earlier, later in pairwise(attempts)),
     )
 
 

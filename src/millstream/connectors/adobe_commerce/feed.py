@@ -7,7 +7,7 @@ the last member, is not reported twice.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +16,7 @@ from millstream.connectors.adobe_commerce.criteria import Filter, Group
 from millstream.connectors.adobe_commerce.members import digest, moment
 from millstream.domain.errors import Reject
 from millstream.ports.commerce import OrderPage, StoreOrder
+from millstream.ports.positions import Rewound
 
 SEEN_MAX: Final = 5000  # beyond it orders are reported again, which is harmless
 NEVER: Final = "9999-12-31 23:59:59"  # a row without a time is remembered as long as there is room
@@ -42,7 +43,27 @@ def cursor_from_json(raw: dict[str, Any]) -> Cursor:
     try:
         return msgspec.convert(raw, Cursor)
     except msgspec.ValidationError as error:
-        raise Reject("poll.cursor", f"The stored polling position cannot be read ({error}); reset it.") from error
+        raise Reject(
+            "poll.cursor", f"The stored polling position cannot be read ({error}); `millstream connections rewind`."
+        ) from error
+
+
+def rewound(raw: dict[str, Any], to: datetime, *, since: datetime | None) -> Rewound:
+    """The position at an earlier moment. `since`: orders placed earlier stay out, whatever the moment.
+
+    One that cannot be read is made anew.
+    """
+    place = store_time(to)
+    start = place if since is None else max(place, store_time(since))
+    try:
+        cursor = cursor_from_json(raw)
+    except Reject:
+        return Rewound(was=None, cursor=msgspec.to_builtins(Cursor(since=start, updated_at=place)), moved=True)
+    stood = max(cursor.updated_at, cursor.newest)
+    if place >= stood:
+        return Rewound(was=moment(stood), cursor=raw, moved=False)
+    back = Cursor(since=min(cursor.since, start), updated_at=min(cursor.updated_at, place))
+    return Rewound(was=moment(stood), cursor=msgspec.to_builtins(back), moved=True)
 
 
 def groups_after(cursor: Cursor, store_ids: Sequence[int] = ()) -> list[Group]:
@@ -144,5 +165,5 @@ def _has_more(answer: Mapping[str, Any], count: int, page_size: int) -> bool:
 
 
 def store_time(at: datetime) -> str:
-    """A moment in the store's form."""
-    return at.strftime("%Y-%m-%d %H:%M:%S")
+    """A moment in the store's form, which is UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

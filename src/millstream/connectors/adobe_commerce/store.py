@@ -15,6 +15,7 @@ from millstream.connectors.adobe_commerce.feed import (
     first_cursor,
     groups_after,
     read_page,
+    rewound,
     store_time,
 )
 from millstream.connectors.adobe_commerce.mapping import CATALOGUE_SKUS, sales_order, sighting
@@ -26,6 +27,7 @@ from millstream.domain.fulfilment import Shipment
 from millstream.domain.order import SalesOrder
 from millstream.ports.commerce import OrderPage, StoreOrder
 from millstream.ports.finding import Finding
+from millstream.ports.positions import Rewound
 from millstream.wire.kit import WireKit
 
 ERP_NUMBER_MAX: Final = 32  # ext_order_id
@@ -81,15 +83,20 @@ class AdobeCommerce:
         chosen = {str(store_id) for store_id in self.settings.store_ids}
         return store_time(order.placed_at) >= start and (not chosen or store_view_id(order.raw) in chosen)
 
+    def rewound(self, cursor: dict[str, Any], to: datetime) -> Rewound:
+        """See Rewindable. Orders placed before `since` stay out."""
+        return rewound(cursor, to, since=self._since())
+
     def interpret(self, raw: dict[str, Any], *, overlaid: bool = True) -> SalesOrder:
         """See OrderFeed."""
         order = sales_order(raw, self.name)
         return with_custom(order, raw, self._inbound) if overlaid else order
 
     def _start(self) -> Cursor:
-        if self.settings.since is not None:
-            return first_cursor(datetime.combine(self.settings.since, time(), UTC))
-        return first_cursor(self._kit.world.clock.now() - timedelta(days=1))
+        return first_cursor(self._since() or self._kit.world.clock.now() - timedelta(days=1))
+
+    def _since(self) -> datetime | None:
+        return None if self.settings.since is None else datetime.combine(self.settings.since, time(), UTC)
 
     def _sighting(self, raw: dict[str, Any]) -> StoreOrder:
         return sighting(
@@ -156,17 +163,24 @@ class AdobeCommerce:
         await self.client.update_order(entity, key=key)
 
     async def promise(self, store_order_id: str, number: str, *, ship_date: date | None, key: str) -> None:
-        """See OrderBook. Custom order attributes exist in SaaS, and in PaaS with Adobe's module."""
-        promised = self._promised(ship_date)
-        if promised:
+        """See OrderBook. Custom order attributes exist in SaaS, and in PaaS with Adobe's module.
+
+        Their values are text: a date that is no longer known leaves an empty one.
+        """
+        code = self.settings.promise_attribute
+        if code:
+            promised = self._attribute(code, "" if ship_date is None else ship_date.isoformat())
             entity = {"entity_id": int(id_number(store_order_id)), "increment_id": number, **promised}
             await self.client.update_order(entity, key=key)
 
     def _promised(self, ship_date: date | None) -> dict[str, Any]:
+        """What an acknowledgement says of the date: nothing where there is none yet."""
         code = self.settings.promise_attribute
-        if not code or ship_date is None:
-            return {}
-        return {"custom_attributes": [{"attribute_code": code, "value": ship_date.isoformat()}]}
+        return self._attribute(code, ship_date.isoformat()) if code and ship_date is not None else {}
+
+    @staticmethod
+    def _attribute(code: str, value: str) -> dict[str, Any]:
+        return {"custom_attributes": [{"attribute_code": code, "value": value}]}
 
     async def tell_customer(
         self, store_order_id: str, text: str, *, notify: bool, key: str, again: bool, status: str | None = None

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Final
 
+import msgspec
+
 from millstream.connectors.salesforce import mapping
 from millstream.connectors.salesforce.api import Api, segment
 from millstream.connectors.salesforce.check import check_connection
@@ -211,7 +213,7 @@ class Salesforce:
         *,
         key: str,
         status: str | None = None,
-        expected_ship_date: date | None = None,
+        expected_ship_date: date | msgspec.UnsetType | None = msgspec.UNSET,
         shipped_at: datetime | None = None,
         tracking_numbers: Sequence[str] = (),
         delivered_at: datetime | None = None,

@@ -289,18 +289,19 @@ def progress(
     fields: Fields,
     *,
     status: str | None,
-    expected_ship_date: date | None,
+    expected_ship_date: date | msgspec.UnsetType | None,
     shipped_at: datetime | None,
     tracking_numbers: Sequence[str],
     delivered_at: datetime | None,
     cancelled_at: datetime | None,
 ) -> Json:
-    """The fields to set; absent values leave theirs alone."""
+    """The fields to set; absent values leave theirs alone. A date that is no longer known empties its field."""
+    day = fields.order_expected_ship_date
+    dated = {} if expected_ship_date is msgspec.UNSET or not day else {day: _day(expected_ship_date)}
     return _with(
-        {},
+        dated,
         {
             fields.order_status: status,
-            fields.order_expected_ship_date: _day(expected_ship_date),
             fields.order_shipped_at: _moment(shipped_at),
             fields.order_tracking_numbers: _joined(tracking_numbers),
             fields.order_delivered_at: _moment(delivered_at),

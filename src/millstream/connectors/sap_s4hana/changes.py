@@ -10,6 +10,7 @@ from millstream.connectors.sap_s4hana import odata
 from millstream.connectors.sap_s4hana.reading import (
     View,
     acknowledgement,
+    cancelled_rest,
     confirmed_days,
     delivery_state,
     is_cancelled,
@@ -20,6 +21,7 @@ from millstream.connectors.sap_s4hana.reading import (
 )
 from millstream.connectors.sap_s4hana.rows import Delivery
 from millstream.connectors.sap_s4hana.settings import S4HanaSettings
+from millstream.domain.fulfilment import Shipment
 from millstream.ports.erp import ErpOrderChange
 
 PACKED_STATES: Final = frozenset({"packed", "shipped"})
@@ -38,9 +40,15 @@ def changes_of(view: View, settings: S4HanaSettings, *, now: datetime) -> list[E
         sent = shipment(delivery, view, settings)
         for kind, states in (("packed", PACKED_STATES), ("shipped", LEFT_STATES)):
             if sent.state in states and sent.lines:
-                change_id = f"delivery/{delivery.delivery_document}/{order.sales_order}/{kind}"
+                numbers = _numbers(sent) if kind == "shipped" else ""
+                change_id = f"delivery/{delivery.delivery_document}/{order.sales_order}/{kind}{numbers}"
                 at = _happened(delivery, kind, settings, now)
                 changes.append(_change(view, settings, kind, change_id, at, shipment=sent))
+    rest = cancelled_rest(view, settings)
+    if rest:
+        change_id = f"order/{order.sales_order}/rest/{_digest_of(rest)}"
+        content = {"acknowledgement": acknowledgement(view, settings), "cancelled": rest}
+        changes.append(_change(view, settings, "rest_cancelled", change_id, order.changed_at, **content))
     if _still_open(view):
         answer = acknowledgement(view, settings)
         change_id = f"schedule/{order.sales_order}/{_digest(view)}"
@@ -53,6 +61,11 @@ def _change(
 ) -> ErpOrderChange:
     key = order_key_of(view.order, settings)
     return ErpOrderChange(order_key=key, kind=kind, change_id=change_id, occurred_at=at, **content)
+
+
+def _numbers(sent: Shipment) -> str:
+    """Makes a delivery that left another change with every number its parcels get."""
+    return f"/{_digest_of(sorted(sent.tracking_numbers))}" if sent.tracking_numbers else ""
 
 
 def _still_open(view: View) -> bool:
@@ -83,4 +96,8 @@ def _digest(view: View) -> str:
     """Changes with every confirmed day and work order, and with every return to an earlier day: when counts too."""
     confirmed = [(item.number, confirmed_days(item)) for item in view.order.items]
     work = [(one.manufacturing_order, one.end, one.last_change_date_time) for one in view.work]
-    return sha256(msgspec.json.encode((confirmed, work, view.order.last_change_date_time))).hexdigest()[:16]
+    return _digest_of((confirmed, work, view.order.last_change_date_time))
+
+
+def _digest_of(content: Any) -> str:
+    return sha256(msgspec.json.encode(content)).hexdigest()[:16]

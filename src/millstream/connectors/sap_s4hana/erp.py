@@ -1,6 +1,7 @@
 """One SAP S/4HANA connection behind the ERP port."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Self
 
@@ -19,6 +20,7 @@ from millstream.domain.errors import Failure, Reject
 from millstream.domain.order import Address, SalesOrder
 from millstream.ports.erp import ErpChangePage, ErpItem
 from millstream.ports.finding import Finding
+from millstream.ports.positions import Rewound
 from millstream.wire.kit import WireKit
 
 LOOKED_AT: Final = (
@@ -77,6 +79,10 @@ class S4Hana:
     async def changes(self, cursor: dict[str, Any] | None) -> ErpChangePage:
         """See ErpFeed."""
         return await self._feed.changes(cursor)
+
+    def rewound(self, cursor: dict[str, Any], to: datetime) -> Rewound:
+        """See Rewindable."""
+        return self._feed.rewound(cursor, to)
 
     async def check(self) -> Sequence[Finding]:
         """See ErpPort."""

@@ -22,11 +22,13 @@ from millstream.connectors.sap_s4hana.rows import SalesOrder
 from millstream.connectors.sap_s4hana.settings import S4HanaSettings
 from millstream.domain.errors import Reject
 from millstream.ports.erp import ErpChangePage
+from millstream.ports.positions import Rewound
 from millstream.ports.world import Clock
 from millstream.wire.misread import reading
 
 CLOCKS_MAY_DIFFER: Final = timedelta(minutes=10)
 DAYS_LOOKED_BACK: Final = timedelta(days=1)  # the system's day may begin before or after ours
+STATUSES: Final = ("OverallPickingStatus", "OverallPackingStatus", "OverallGoodsMovementStatus")
 _STAMP: Final = "%Y%m%d%H%M%S"
 
 
@@ -89,6 +91,25 @@ class Feed:
         moved = Cursor(orders=orders, work=work, deliveries=deliveries)
         more = orders.resume is not None or work.resume is not None or deliveries.listed_at is None
         return ErpChangePage(changes=changes, cursor=msgspec.to_builtins(moved), more=more)
+
+    def rewound(self, cursor: dict[str, Any], to: datetime) -> Rewound:
+        """See Rewindable. Deliveries go back to the beginning of the day; a position nobody can read is made anew."""
+        at = to.astimezone(UTC)
+        day = to.astimezone(self._settings.zone).date()
+        back = Mark(newest=Place(at))
+        try:
+            marks = _read_cursor(cursor)
+        except Reject:
+            anew = Cursor(orders=back, work=back, deliveries=DeliveryMark(since=day))
+            return Rewound(was=None, cursor=msgspec.to_builtins(anew), moved=True)
+        stood = [mark.newest.at for mark in (marks.orders, marks.work) if mark.newest]
+        stood += [marks.deliveries.listed_at] if marks.deliveries.listed_at else []
+        moved = Cursor(
+            orders=back if _is_behind(at, marks.orders) else marks.orders,
+            work=back if _is_behind(at, marks.work) else marks.work,
+            deliveries=_relisted(marks.deliveries, at, day),
+        )
+        return Rewound(was=max(stood, default=None), cursor=msgspec.to_builtins(moved), moved=moved != marks)
 
     async def _is_ours(self, order: SalesOrder) -> bool:
         """Placed by the hub; and if it is rejected, no other document of the same order lives on."""
@@ -178,18 +199,18 @@ class Feed:
         today = now.astimezone(self._settings.zone).date()
         since = (mark.since or today) - DAYS_LOOKED_BACK
         area = f"SalesOrganization eq {odata.text(self._settings.sales_organization)}"
-        select = "DeliveryDocument,OverallPickingStatus,OverallPackingStatus,OverallGoodsMovementStatus"
+        watched = (*STATUSES, "BillOfLading") if self._settings.tracking_field == "BillOfLading" else STATUSES
         queries = [
             {
                 "$filter": f"{column} ge {odata.day_literal(since)} and {area}",
                 "$orderby": "DeliveryDocument",
-                "$select": select,
+                "$select": ",".join(("DeliveryDocument", *watched)),
             }
             for column in ("CreationDate", "LastChangeDate")
         ]
         rows = await self._client.read_all(DELIVERIES, "A_OutbDeliveryHeader", queries)
         with reading(self._client.system, "A_OutbDeliveryHeader", code=UNREADABLE):
-            states = {str(row["DeliveryDocument"]): _state(row) for row in rows}
+            states = {str(row["DeliveryDocument"]): _state(row, watched) for row in rows}
         moved = sorted(number for number, state in states.items() if mark.seen.get(number) != state)
         page, rest = moved[: self._settings.page_size], moved[self._settings.page_size :]
         numbers |= await self._orders_of(page)
@@ -207,6 +228,19 @@ class Feed:
         rows = await self._client.read_all(DELIVERIES, "A_OutbDeliveryItem", queries)
         with reading(self._client.system, "A_OutbDeliveryItem", code=UNREADABLE):
             return {str(row["ReferenceSDDocument"]) for row in rows if row["ReferenceSDDocument"]}
+
+
+def _is_behind(at: datetime, mark: Mark) -> bool:
+    """Whether a stream is read further than this."""
+    place = mark.resume or mark.newest
+    return place is not None and place.at > at
+
+
+def _relisted(mark: DeliveryMark, at: datetime, day: date) -> DeliveryMark:
+    """All of the days from then on are listed again, whatever state each delivery was in."""
+    if mark.since is None or (mark.listed_at is not None and mark.listed_at <= at):
+        return mark
+    return DeliveryMark(since=min(mark.since, day))
 
 
 def _read_cursor(cursor: dict[str, Any] | None) -> Cursor:
@@ -228,5 +262,5 @@ def _stamp(value: Any) -> datetime:
     return datetime.strptime(str(value), _STAMP).replace(tzinfo=UTC)
 
 
-def _state(row: odata.Row) -> str:
-    return "".join(str(row[f"Overall{what}Status"] or "-") for what in ("Picking", "Packing", "GoodsMovement"))
+def _state(row: odata.Row, watched: Sequence[str]) -> str:
+    return "".join(str(row[name] or "-") for name in watched)

@@ -22,6 +22,7 @@ from millstream.connectors.sap_s4hana.reading import acknowledgement, is_cancell
 from millstream.connectors.sap_s4hana.rows import PriceElement, SalesOrder
 from millstream.connectors.sap_s4hana.settings import S4HanaSettings
 from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.credit import AGREE
 from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import SalesOrder as StoreOrder
 from millstream.domain.values import Money
@@ -182,7 +183,7 @@ class Orders:
             raise Reject(
                 "credit.limit_exceeded",
                 f"Order {order.number} ({chosen.sales_order} in SAP) exceeds the customer's credit limit. "
-                "Release it in SAP's credit management or take a payment, then retry",
+                f"Release it in SAP's credit management or take a payment, {AGREE}",
                 field="customer",
             )
 

@@ -9,10 +9,17 @@ import msgspec
 
 from millstream.connectors.sap_s4hana.mapping import key_and_digest, line_id_of
 from millstream.connectors.sap_s4hana.odata import day
-from millstream.connectors.sap_s4hana.rows import Delivery, HandlingUnit, Item, ProductionOrder, SalesOrder
+from millstream.connectors.sap_s4hana.rows import (
+    Delivery,
+    DeliveryItem,
+    HandlingUnit,
+    Item,
+    ProductionOrder,
+    SalesOrder,
+)
 from millstream.connectors.sap_s4hana.settings import S4HanaSettings
 from millstream.domain.acknowledgement import Acknowledgement, Change, LineSchedule
-from millstream.domain.fulfilment import Parcel, Shipment, ShipmentLine
+from millstream.domain.fulfilment import CancelledLine, Parcel, Shipment, ShipmentLine
 from millstream.domain.order import SalesOrder as StoreOrder
 from millstream.domain.values import Money, Quantity
 
@@ -33,6 +40,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """Work orders for one item that were not given up."""
         return tuple(one for one in self.work if one.item == item.number and not one.is_dropped)
 
+    def delivered(self, item: Item) -> Decimal:
+        """What deliveries carry of one item, whether they have left or not."""
+        return sum((part.quantity for delivery in self.deliveries for part in self.parts_of(item, delivery)), NOTHING)
+
+    def parts_of(self, item: Item, delivery: Delivery) -> tuple[DeliveryItem, ...]:
+        """What one delivery has of one item; it may carry several orders."""
+        number = self.order.sales_order
+        return tuple(one for one in delivery.items if (one.sales_order, one.item) == (number, item.number))
+
 
 def is_held(order: SalesOrder, settings: S4HanaSettings) -> bool:
     """Made by the hub and not released yet."""
@@ -45,8 +61,19 @@ def is_void(order: SalesOrder, settings: S4HanaSettings) -> bool:
 
 
 def is_cancelled(order: SalesOrder) -> bool:
-    """Every item is rejected."""
-    return bool(order.items) and not order.open_items
+    """Every item is rejected, and nothing was delivered before."""
+    return bool(order.items) and not order.open_items and not order.deliveries
+
+
+def cancelled_rest(view: View, settings: S4HanaSettings) -> tuple[CancelledLine, ...]:
+    """What will not be delivered any more of an order that is not cancelled as a whole: of each line, in all."""
+    return tuple(
+        CancelledLine(line_id=line_id, sku=item.material, quantity=_quantity(rest))
+        for item in view.order.items
+        if item.rejection
+        and (line_id := line_id_of(item.texts, settings.line_text)) is not None
+        and (rest := item.requested_quantity - view.delivered(item)) > 0
+    )
 
 
 def order_key_of(order: SalesOrder, settings: S4HanaSettings) -> str:
@@ -105,15 +132,16 @@ def line_schedule(item: Item, view: View, settings: S4HanaSettings) -> LineSched
         return None
     ships = _ships(item, settings)
     stocked = ships and not (view.work_of(item) or item.category in _per_order(settings))
+    quantity = view.delivered(item) if item.rejection else item.requested_quantity
     return LineSchedule(
         line_id=line_id,
         sku=item.material,
-        quantity=_quantity(NOTHING if item.rejection else item.requested_quantity),
+        quantity=_quantity(quantity),
         reserved=_quantity(_in_stock(item, view, settings)) if stocked else None,
-        ship_date=_ship_date(item, view, settings) if ships else None,
+        ship_date=_ship_date(item, view, settings) if ships else _delivery_date(item, view),
         work_orders=tuple(one.manufacturing_order for one in view.work_of(item)),
         reason=_reason(item, view, settings),
-        ships=ships,
+        ships=ships or bool(quantity and item.rejection),
     )
 
 
@@ -155,6 +183,16 @@ def _ship_date(item: Item, view: View, settings: S4HanaSettings) -> date | None:
             continue
         found = None if one.ends_on is None else max(found, one.ends_on + ONE_DAY)
     return found
+
+
+def _delivery_date(item: Item, view: View) -> date | None:
+    """When what was delivered of a rejected item leaves, or left."""
+    days = [
+        day(delivery.actual_goods_movement_date or delivery.planned_goods_issue_date)
+        for delivery in view.deliveries
+        if view.parts_of(item, delivery)
+    ]
+    return max((one for one in days if one is not None), default=None)
 
 
 def _reason(item: Item, view: View, settings: S4HanaSettings) -> str:

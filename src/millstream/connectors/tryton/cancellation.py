@@ -15,7 +15,7 @@ PURCHASE_STATES: Final = frozenset({"draft", "quotation", "cancelled"})
 INVOICE_STATES: Final = frozenset({"draft", "validated", "cancelled"})
 FIELDS: Final = (
     *ORDER_FIELDS,
-    *("lines.moves_ignored", "lines.moves_recreated", "lines.purchase_request.purchase.state", "invoices_ignored"),
+    *("lines.moves_recreated", "lines.purchase_request.purchase.state", "invoices_ignored"),
 )
 
 

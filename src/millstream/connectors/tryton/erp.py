@@ -1,12 +1,13 @@
 """One Tryton connection behind the ERP port."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
 from millstream.connectors.tryton.check import Check
 from millstream.connectors.tryton.client import TrytonClient
-from millstream.connectors.tryton.feed import Feed
+from millstream.connectors.tryton.feed import Feed, rewound
 from millstream.connectors.tryton.masters import MasterRecords
 from millstream.connectors.tryton.orders import Orders
 from millstream.connectors.tryton.overlay import outbound
@@ -15,6 +16,7 @@ from millstream.domain.acknowledgement import Acknowledgement
 from millstream.domain.order import Address, SalesOrder
 from millstream.ports.erp import ErpChangePage, ErpItem
 from millstream.ports.finding import Finding
+from millstream.ports.positions import Rewound
 from millstream.wire.kit import WireKit
 
 
@@ -65,6 +67,10 @@ class Tryton:
     async def changes(self, cursor: dict[str, Any] | None) -> ErpChangePage:
         """See ErpFeed."""
         return await self._feed.changes(cursor)
+
+    def rewound(self, cursor: dict[str, Any], to: datetime) -> Rewound:
+        """See Rewindable."""
+        return rewound(cursor, to)
 
     async def check(self) -> Sequence[Finding]:
         """See ErpPort."""

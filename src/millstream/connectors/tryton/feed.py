@@ -18,13 +18,16 @@ from millstream.connectors.tryton.reading import (
     ENDED_STATES,
     ORDER_FIELDS,
     acknowledgement,
+    cancelled_rest,
     is_cancelled,
     shipments,
 )
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.connectors.tryton.shape import Row
 from millstream.domain.errors import Reject
+from millstream.domain.fulfilment import Shipment
 from millstream.ports.erp import ErpChangePage, ErpOrderChange
+from millstream.ports.positions import Rewound
 from millstream.ports.world import Clock
 from millstream.wire.misread import reading
 
@@ -139,6 +142,26 @@ def _read_cursor(cursor: dict[str, Any] | None) -> dict[str, Mark]:
     return {stream.name: read.get(stream.name, Mark()) for stream in STREAMS}
 
 
+def rewound(cursor: dict[str, Any], to: datetime) -> Rewound:
+    """The position at an earlier moment: every stream that is further. One that cannot be read is made anew."""
+    at = to.astimezone(UTC)
+    back = Mark(newest=Place(at, 0))
+    try:
+        marks = _read_cursor(cursor)
+    except Reject:
+        anew = {stream.name: back for stream in STREAMS}
+        return Rewound(was=None, cursor=msgspec.to_builtins(anew), moved=True)
+    moved = {name: back if _is_behind(at, mark) else mark for name, mark in marks.items()}
+    was = max((mark.newest.at for mark in marks.values() if mark.newest), default=None)
+    return Rewound(was=was, cursor=msgspec.to_builtins(moved), moved=moved != marks)
+
+
+def _is_behind(at: datetime, mark: Mark) -> bool:
+    """Whether a stream is read further than this."""
+    place = mark.resume or mark.newest
+    return place is not None and place.at > at
+
+
 def _unfinished(marks: Mapping[str, Mark]) -> Sequence[Stream]:
     """In the middle of a pass only the streams that have more; at the start of one, all."""
     return [stream for stream in STREAMS if marks[stream.name].resume is not None] or STREAMS
@@ -194,8 +217,14 @@ def changes_of(sale: Row) -> list[ErpOrderChange]:
     for shipment, row in zip(shipments(sale), sale["shipments."], strict=True):
         for kind, states in (("packed", PACKED_STATES), ("shipped", LEFT_STATES)):
             if shipment.state in states:
-                change_id = f"shipment/{shipment.erp_id}/{kind}"
+                numbers = _numbers(shipment) if kind == "shipped" else ""
+                change_id = f"shipment/{shipment.erp_id}/{kind}{numbers}"
                 changes.append(_change(sale, kind, change_id, _written(row), shipment=shipment))
+    rest = cancelled_rest(sale)
+    if rest:
+        change_id = f"sale/{sale['id']}/rest/{_digest(rest)}"
+        content = {"acknowledgement": acknowledgement(sale), "cancelled": rest}
+        changes.append(_change(sale, "rest_cancelled", change_id, _written(sale), **content))
     if sale["state"] == "processing" and _still_open(sale):
         answer = acknowledgement(sale)
         change_id = f"schedule/{sale['id']}/{_schedule_digest(sale)}"
@@ -205,6 +234,11 @@ def changes_of(sale: Row) -> list[ErpOrderChange]:
 
 def _change(sale: Row, kind: str, change_id: str, at: datetime, **content: Any) -> ErpOrderChange:
     return ErpOrderChange(order_key=sale["web_id"], kind=kind, change_id=change_id, occurred_at=at, **content)
+
+
+def _numbers(shipment: Shipment) -> str:
+    """Makes a shipment that left another change with every number its parcels get."""
+    return f"/{_digest(sorted(shipment.tracking_numbers))}" if shipment.tracking_numbers else ""
 
 
 def _still_open(sale: Row) -> bool:
@@ -220,7 +254,11 @@ def _schedule_digest(sale: Row) -> str:
     """Changes with every date and work order, and with every return to an earlier date: when it was written counts."""
     answer = acknowledgement(sale)
     dates = [(line.line_id, line.ship_date, line.work_orders) for line in answer.lines]
-    return sha256(msgspec.json.encode((dates, _schedule_writes(sale)))).hexdigest()[:16]
+    return _digest((dates, _schedule_writes(sale)))
+
+
+def _digest(content: Any) -> str:
+    return sha256(msgspec.json.encode(content)).hexdigest()[:16]
 
 
 def _schedule_writes(sale: Row) -> list[datetime]:

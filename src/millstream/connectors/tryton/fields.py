@@ -6,7 +6,7 @@ A question for a field that no active module brings is answered with a bare serv
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from millstream.connectors.tryton import cancellation, customers, masters, orders
+from millstream.connectors.tryton import cancellation, customers, masters, orders, redirection, wording
 from millstream.connectors.tryton.client import UNREADABLE, TrytonClient
 from millstream.connectors.tryton.feed import STREAMS
 from millstream.connectors.tryton.reading import TOTAL_FIELDS
@@ -85,8 +85,14 @@ class Need(NamedTuple):
 
 
 def _needs() -> frozenset[Need]:
-    of_sale = {*cancellation.FIELDS, *TOTAL_FIELDS, *orders.HEADER_FIELDS, *orders.LIMIT_FIELDS, "web_shop"}
-    needs = {Need("sale.sale", path) for path in of_sale}
+    of_sale = {
+        *cancellation.FIELDS,
+        *TOTAL_FIELDS,
+        *redirection.HEADER_FIELDS,
+        *wording.WORDING_FIELDS,
+        *orders.LIMIT_FIELDS,
+    }
+    needs = {Need("sale.sale", path) for path in {*of_sale, "web_shop"}}
     needs |= {Need("product.product", path) for path in masters.PRODUCT_FIELDS}
     needs |= {Need("party.party", path) for path in customers.PARTY_FIELDS}
     needs |= {Need("party.address", path) for path in customers.ADDRESS_FIELDS}

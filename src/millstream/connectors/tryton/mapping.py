@@ -89,10 +89,11 @@ def _city(address: Address) -> str:
 def same_address(row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Whether an address in the ERP is the one wanted, spaces and capitals aside."""
     texts = ("party_name", "attn", "street", "postal_code", "city")
-    return row["country"] == values["country"] and all(_plain(row[name]) == _plain(values[name]) for name in texts)
+    return row["country"] == values["country"] and all(plain(row[name]) == plain(values[name]) for name in texts)
 
 
-def _plain(text: str | None) -> str:
+def plain(text: str | None) -> str:
+    """A text without what Tryton, or whoever typed it again, may have changed of spaces and capitals."""
     return _SPACES.sub(" ", text or "").strip().casefold()
 
 
@@ -246,6 +247,12 @@ def sale_lines(
     return lines
 
 
+def description_of(order: SalesOrder) -> str:
+    """What the sale is called: the order's number, and the customer's own."""
+    title = f"{order.store} order {order.number}"
+    return f"{title}, PO {order.po_number}" if order.po_number else title
+
+
 def sale_values(
     order: SalesOrder,
     *,
@@ -256,7 +263,6 @@ def sale_values(
     settings: TrytonSettings,
 ) -> dict[str, Any]:
     """A draft sale. Nothing is filled in by the ERP over RPC, so everything is said."""
-    title = f"{order.store} order {order.number}"
     return {
         "party": parties.party,
         "invoice_address": parties.bill_to,
@@ -265,7 +271,7 @@ def sale_values(
         "payment_term": masters.payment_term or parties.payment_term,
         "warehouse": masters.warehouse,
         "reference": order.number,
-        "description": f"{title}, PO {order.po_number}" if order.po_number else title,
+        "description": description_of(order),
         "comment": order.note,
         "sale_date": order.placed_at.date(),
         "invoice_method": settings.invoice_method,

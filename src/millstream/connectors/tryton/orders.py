@@ -1,4 +1,4 @@
-"""Placing, reading, cancelling and redirecting orders."""
+"""Placing and reading orders; cancelling and redirecting them, by files of their own."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,13 @@ from millstream.connectors.tryton.mapping import (
 )
 from millstream.connectors.tryton.masters import PRODUCT_FIELDS, MasterRecords
 from millstream.connectors.tryton.overlay import overlaid
-from millstream.connectors.tryton.reading import ORDER_FIELDS, TOTAL_FIELDS, acknowledgement, is_cancelled
+from millstream.connectors.tryton.reading import ORDER_FIELDS, TOTAL_FIELDS, acknowledgement
+from millstream.connectors.tryton.redirection import Redirection
 from millstream.connectors.tryton.settings import TrytonSettings
 from millstream.connectors.tryton.shape import Row
+from millstream.connectors.tryton.wording import Wording
 from millstream.domain.acknowledgement import Acknowledgement
+from millstream.domain.credit import AGREE
 from millstream.domain.errors import Conflict, Reject, Retry
 from millstream.domain.order import Address, SalesOrder
 from millstream.domain.values import Money
@@ -31,16 +34,13 @@ from millstream.ports.world import Clock
 from millstream.wire.misread import reading
 
 UNDO_BUTTONS: Final = {"draft": "cancel", "quotation": "cancel", "confirmed": "draft"}
+WRITABLE_STATES: Final = frozenset({"draft", "quotation"})
 STEPS_MAX: Final = 6  # draft -> quotation -> confirmed -> processing, and room for somebody else's steps
 PROCESSING_RETRY_MIN_S: Final = 5.0
 PROCESSING_RETRY_MAX_S: Final = 300.0
-HEADER_FIELDS: Final = ("party", "shipment_address", "shipments.delivery_address")
 LIMIT_FIELDS: Final = (
     *("untaxed_amount", "currency", "company.currency", "party.credit_amount", "party.credit_limit_amount"),
 )
-MOVABLE_STATES: Final = frozenset({"draft", "waiting", "assigned"})
-BACK_TO_DRAFT: Final = {"draft": (), "waiting": ("draft",), "assigned": ("wait", "draft")}
-FORTH_AGAIN: Final = {"draft": ("wait", "assign_try"), "waiting": ("assign_try",)}
 
 
 class Orders:
@@ -62,6 +62,8 @@ class Orders:
         self._settings = settings
         self._customers = Customers(client, records)
         self._cancellation = Cancellation(client)
+        self._redirection = Redirection(client, self._customers)
+        self._wording = Wording(client, records)
         self._one_writer = asyncio.Lock()
         self._left_to_worker = False
 
@@ -85,13 +87,12 @@ class Orders:
         return None if sale is None else self._acknowledged(sale)
 
     async def place_order(self, order: SalesOrder, *, customer_id: str, key: str) -> Acknowledgement:
-        """See OrderDesk."""
+        """See OrderDesk. What an earlier attempt left as draft or quotation is made to say what the order says now."""
         async with self._one_writer:
             sale = await self._find(order.key)
             created = sale is None
-            if sale is None or sale["state"] == "draft":
-                sale_id = await self._draft(order, sale, customer_id=customer_id, key=key)
-                sale = await self._checked(order, sale_id, key=key)
+            if sale is None or not await self._is_as_ordered(sale, order, customer_id=customer_id):
+                sale = await self._written(sale, order, customer_id=customer_id, key=key)
             sale = await self._advance(sale, order, key=key)
             sale = await self._reserve(sale, order, key=key)
             return self._acknowledged(sale, created=created, order=order)
@@ -113,19 +114,14 @@ class Orders:
             raise self._overtaken(order_key)
 
     async def change_address(self, order_key: str, ship_to: Address, *, key: str) -> None:
-        """See OrderDesk. Tryton lets an address change on a draft shipment only, so it steps back and forth."""
+        """See OrderDesk."""
         async with self._one_writer:
             sale = await self._find(order_key)
             if sale is None:
                 raise Retry("erp.order_missing", f"Tryton has no order {order_key} yet")
-            header = await self._header(sale["id"])
-            address = await self._customers.address_id(header["party"], ship_to, key=key)
-            if sale["state"] in {"draft", "quotation"}:
-                await self._redirect_sale(sale, address, key=key)
-                return
             if sale["state"] == "confirmed":  # its shipments are made later, for the address it has now
                 raise self._not_processed(sale, order_key)
-            await self._redirect_shipments(sale, address, key=key)
+            await self._redirection.redirect(sale, ship_to, key=key)
 
     def _acknowledged(self, sale: Row, *, created: bool = False, order: SalesOrder | None = None) -> Acknowledgement:
         with reading(self._client.system, "sale.sale", code=UNREADABLE):
@@ -139,14 +135,27 @@ class Orders:
         rows = await self._client.search_read("sale.sale", domain, ORDER_FIELDS)
         return rows[0] if rows else None
 
-    async def _header(self, sale_id: int) -> Row:
-        return _only(await self._client.search_read("sale.sale", [["id", "=", sale_id]], HEADER_FIELDS), sale_id)
+    async def _is_as_ordered(self, sale: Row, order: SalesOrder, *, customer_id: str) -> bool:
+        """Whether there is nothing to write: it says what the order says, or is too far gone to be written."""
+        if sale["state"] not in WRITABLE_STATES:
+            return True
+        return not self._overlay.version and await self._wording.agrees(sale, order, customer_id=customer_id)
+
+    async def _written(self, sale: Row | None, order: SalesOrder, *, customer_id: str, key: str) -> Row:
+        """The draft as the order says now, its total checked; a quotation is taken back for it.
+
+        One that somebody took further meanwhile is returned as it is.
+        """
+        if sale is not None and sale["state"] != "draft":
+            await self._client.press("model.sale.sale.draft", sale["id"], key=key)
+            sale = await self._again(order.key)
+            if sale["state"] != "draft":
+                return sale
+        sale_id = await self._draft(order, sale, customer_id=customer_id, key=key)
+        return await self._checked(order, sale_id, key=key)
 
     async def _draft(self, order: SalesOrder, sale: Row | None, *, customer_id: str, key: str) -> int:
         """Makes the draft, or writes one that an earlier attempt left behind again, as the order says now."""
-        if sale is not None and not self._overlay.version and _is_as_ordered(sale, order):
-            found: int = sale["id"]
-            return found
         masters = await self._records.masters()
         rows = await self._client.search_read(
             "product.product", [["code", "in", wanted_skus(order.lines)]], PRODUCT_FIELDS[:-1]
@@ -298,7 +307,8 @@ class Orders:
             if refusal.code == "erp.refused" and await self._over_limit(sale["id"]):
                 raise Reject(
                     "credit.limit_exceeded",
-                    f"Order {order.number} exceeds the customer's credit limit in Tryton. {refusal.message}",
+                    f"Order {order.number} exceeds the customer's credit limit in Tryton. "
+                    f"Raise the limit or take a payment, {AGREE}. {refusal.message}",
                     field="customer",
                 ) from refusal
             raise
@@ -325,41 +335,6 @@ class Orders:
             await self._client.press("model.stock.shipment.out.assign_try", shipment, key=key)
         return await self._again(order.key) if waiting else sale
 
-    # Redirecting
-
-    async def _redirect_sale(self, sale: Row, address: int, *, key: str) -> None:
-        if sale["state"] == "quotation":
-            await self._client.press("model.sale.sale.draft", sale["id"], key=key)
-        await self._client.write("sale.sale", sale["id"], {"shipment_address": address}, key=key)
-
-    async def _redirect_shipments(self, sale: Row, address: int, *, key: str) -> None:
-        header = await self._header(sale["id"])
-        now = {shipment["id"]: shipment["delivery_address"] for shipment in header["shipments."]}
-        open_shipments = [s for s in sale["shipments."] if s["state"] != "cancelled"]
-        elsewhere = {s["id"] for s in open_shipments if now[s["id"]] != address}
-        late = [s["number"] for s in open_shipments if s["id"] in elsewhere and s["state"] not in MOVABLE_STATES]
-        if late or is_cancelled(sale):
-            raise Reject(
-                "order.too_late",
-                f"Shipment {', '.join(late)} is already picked: ask the warehouse"
-                if late
-                else "The order is cancelled",
-                field="ship_to",
-            )
-        for shipment in open_shipments:
-            state = shipment["state"]
-            if shipment["id"] in elsewhere:
-                await self._redirect(shipment, address, key=key)
-                state = "draft"
-            if state in FORTH_AGAIN:  # also what an earlier attempt left on the way
-                for step in FORTH_AGAIN[state]:
-                    await self._client.press(f"model.stock.shipment.out.{step}", shipment["id"], key=key)
-
-    async def _redirect(self, shipment: Row, address: int, *, key: str) -> None:
-        for step in BACK_TO_DRAFT[shipment["state"]]:
-            await self._client.press(f"model.stock.shipment.out.{step}", shipment["id"], key=key)
-        await self._client.write("stock.shipment.out", shipment["id"], {"delivery_address": address}, key=key)
-
 
 def _only(rows: Sequence[Row], sale_id: int) -> Row:
     if not rows:
@@ -385,10 +360,3 @@ def _erp_item(row: Row, currency: str, *, salable: bool) -> ErpItem:
         price=None if price is None else Money(price, currency),
         lead_time_days=None if lead is None else lead.days,
     )
-
-
-def _is_as_ordered(draft: Row, order: SalesOrder) -> bool:
-    """Whether a draft has the order's goods and total, so that it need not be written again."""
-    if draft["total_amount"] != order.totals.grand_total.amount or draft["currency."]["code"] != order.currency:
-        return False
-    return all(change.path.endswith(".ship_date") for change in acknowledgement(draft, order=order).changes)

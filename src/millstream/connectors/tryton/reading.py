@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from millstream.connectors.tryton.mapping import line_id_of
 from millstream.domain.acknowledgement import Acknowledgement, Change, LineSchedule
-from millstream.domain.fulfilment import Parcel, Shipment, ShipmentLine
+from millstream.domain.fulfilment import CancelledLine, Parcel, Shipment, ShipmentLine
 from millstream.domain.order import SalesOrder
 from millstream.domain.values import Money, Quantity
 
@@ -22,6 +22,7 @@ ORDER_FIELDS: Final = (
     *("lines.supply_state", "lines.product.code", "lines.product.type"),
     *("lines.product.production_lead_times.lead_time", "lines.product.template.product_suppliers.lead_time"),
     *("lines.moves.state", "lines.moves.quantity", "lines.moves.write_date", "lines.moves.shipment"),
+    "lines.moves_ignored",
     *("lines.productions.number", "lines.productions.state", "lines.productions.planned_date"),
     *("lines.productions.write_date", "lines.productions.create_date"),
     *("lines.purchase_request.state", "lines.purchase_request.supply_date"),
@@ -52,17 +53,43 @@ ONE_DAY: Final = timedelta(days=1)  # Tryton plans a work order to end the day b
 def is_cancelled(sale: Row) -> bool:
     """Cancelled as such, or after processing: then nothing of it moves any more, and Tryton was told not to mind.
 
-    Moves that were cancelled but wait for a decision (the state "exception") may still be made again.
+    Moves that were cancelled but wait for a decision (the state "exception", which a worker may be late to set) may
+    still be made again.
     """
     if sale["state"] == "cancelled":
         return True
     if sale["state"] not in {"processing", "done"} or sale["shipment_state"] == "exception":
         return False
-    moves = [move for line in sale["lines."] for move in line["moves."]]
-    if moves:
-        return all(move["state"] == "cancelled" for move in moves)
+    moving = [line for line in sale["lines."] if line["moves."]]
+    if moving:
+        return _nothing_moves(moving) and all(line["moves_ignored"] for line in moving)
     invoices = sale["invoices."]
     return bool(invoices) and all(invoice["state"] == "cancelled" for invoice in invoices)
+
+
+def cancelled_rest(sale: Row) -> tuple[CancelledLine, ...]:
+    """What will not be delivered any more of a sale that is not cancelled as a whole: of each line, in all."""
+    if sale["state"] not in {"processing", "done"} or _nothing_moves(sale["lines."]):
+        return ()
+    return tuple(
+        CancelledLine(line_id=line_id, sku=line["product."]["code"], quantity=_quantity(line, given_up))
+        for line in sale["lines."]
+        if (line_id := line_id_of(line["note"])) is not None and (given_up := _given_up(line))
+    )
+
+
+def _nothing_moves(lines: Iterable[Row]) -> bool:
+    return all(move["state"] == "cancelled" for line in lines for move in line["moves."])
+
+
+def _given_up(line: Row) -> Decimal:
+    """Of its moves, those that were cancelled and that the sale was told to ignore.
+
+    Other cancelled moves wait for that decision, or were made again.
+    """
+    ignored = {*line["moves_ignored"]}
+    given_up = (m["quantity"] for m in line["moves."] if m["state"] == "cancelled" and m["id"] in ignored)
+    return sum((Decimal(quantity) for quantity in given_up), Decimal(0))
 
 
 def acknowledgement(sale: Row, *, created: bool = False, order: SalesOrder | None = None) -> Acknowledgement:
@@ -75,7 +102,7 @@ def acknowledgement(sale: Row, *, created: bool = False, order: SalesOrder | Non
         state="cancelled" if is_cancelled(sale) else sale["state"],
         warehouse=sale["warehouse."]["code"] if sale["warehouse."] else None,
         lines=lines,
-        ship_date=_order_date(sale, lines),
+        ship_date=_order_date(lines),
         net=Money(sale["untaxed_amount"], currency),
         tax=Money(sale["tax_amount"], currency),
         gross=Money(sale["total_amount"], currency),
@@ -84,10 +111,9 @@ def acknowledgement(sale: Row, *, created: bool = False, order: SalesOrder | Non
     )
 
 
-def _order_date(sale: Row, lines: Iterable[LineSchedule]) -> date | None:
+def _order_date(lines: Iterable[LineSchedule]) -> date | None:
     """When the whole order leaves: Tryton ships complete, so the latest date; None when one is unknown."""
-    goods = {line_id_of(line["note"]) for line in sale["lines."] if _moves_goods(line)}
-    dates = [line.ship_date for line in lines if line.line_id in goods]
+    dates = [line.ship_date for line in lines if line.ships]
     known = [day for day in dates if day is not None]
     return max(known) if known and len(known) == len(dates) else None
 
@@ -100,17 +126,18 @@ def _line_schedule(line: Row, sale: Row) -> LineSchedule | None:
     line_id = line_id_of(line["note"])
     if line_id is None or not line["product."]:
         return None
-    quantity = _quantity(line, line["quantity"])
+    quantity = _quantity(line, Decimal(line["quantity"] or 0) - _given_up(line))
     reserved = _reserved(line, sale) if _moves_goods(line) else None
+    ships = _moves_goods(line) and bool(quantity.amount)
     return LineSchedule(
         line_id=line_id,
         sku=line["product."]["code"],
         quantity=quantity,
         reserved=reserved,
-        ship_date=_ship_date(line, sale) if _moves_goods(line) else None,
+        ship_date=_ship_date(line, sale) if ships else None,
         work_orders=tuple(_work_order(production) for production in line["productions."]),
-        reason=_reason(line, quantity, reserved),
-        ships=_moves_goods(line),
+        reason=_reason(line, quantity, reserved) if quantity.amount else "cancelled in the ERP",
+        ships=ships,
     )
 
 

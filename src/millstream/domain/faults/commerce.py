@@ -82,7 +82,11 @@ TEXTS: Final[dict[str, Text]] = {
     "commerce.busy": _BUSY,
     "commerce.maintenance": _BUSY,
     "commerce.failed": _BUSY,
-    "poll.cursor": ("it", "the stored polling position cannot be read", "reset it"),
+    "poll.cursor": (
+        "it",
+        "the stored polling position cannot be read",
+        "millstream connections rewind, to a moment before it broke",
+    ),
     "order.unmappable": (
         "store",
         "a member of the order is missing or no number or time; the message names it",

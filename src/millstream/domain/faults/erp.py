@@ -51,7 +51,7 @@ TEXTS: Final[dict[str, Text]] = {
     "credit.limit_exceeded": (
         "credit",
         "the order would exceed the customer's credit limit",
-        "raise the limit, take a payment or release its credit in the ERP, then release it here",
+        "raise the limit, take a payment or release its credit in the ERP, then release it here, with release_credit",
     ),
     "erp.sku_unknown": _SKU,
     "erp.sku_ambiguous": _SKU,
@@ -116,7 +116,7 @@ TEXTS: Final[dict[str, Text]] = {
     "erp.cursor_unreadable": (
         "it",
         "the stored position of the feed is none of this connector's",
-        "reset it",
+        "millstream connections rewind, to a moment before it broke",
     ),
     "erp.forbidden": (
         "it",

@@ -36,6 +36,14 @@ TEXTS: Final[dict[str, Text]] = {
         "a cancellation or new address came when plant or warehouse had begun",
         "decide with them; then discard, or retry once they have undone it",
     ),
+    "order.amended_too_late": (
+        "desk",
+        "the order was amended when the ERP had made it already, in other words",
+        (
+            "change it in the ERP to what was amended, then retry; or retry with today's data: the amendment is "
+            "dropped, and the order taken as the ERP has it"
+        ),
+    ),
     "order.ambiguous": (
         "desk",
         "a report's number belongs to several orders",
@@ -64,6 +72,6 @@ TEXTS: Final[dict[str, Text]] = {
     "order.not_booked": (
         "nobody",
         "news of an order that the ERP has not confirmed to us yet",
-        "nothing: it comes right after the confirmation; if it stays, mend the order's own delivery",
+        "nothing: it comes after the confirmation, however long that takes; if it stays, mend the order's own delivery",
     ),
 }

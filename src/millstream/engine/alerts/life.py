@@ -16,6 +16,7 @@ RUNBOOKS = "docs/operate/runbooks"
 ALWAYS_TOLD: Final = frozenset({"orders-failing"})
 """Never hidden behind another alert: orders and their money are news to whoever knows that a system is down."""
 GROWN: Final = 2  # so many times as much as was told is news
+FEWER: Final = 4  # a count that goes up and down by less than this many times tells nothing new each time
 _OPEN: Final = frozenset({"firing", "acknowledged"})
 _WORDS: Final[Mapping[str, str]] = {
     "fired": "",
@@ -41,16 +42,22 @@ def has_grown(alert: Alert, condition: Condition) -> bool:
     """Whether people, who were told of it, are to hear that there are twice as many now."""
     if alert.state not in _OPEN or alert.told_with is not None or alert.told_size is None or condition.size is None:
         return False
-    return condition.size >= GROWN * alert.told_size
+    return condition.size >= max(GROWN * alert.told_size, 1)
 
 
 def measured(alert: Alert, condition: Condition) -> Alert:
-    """How many it is about now, where that is told or fewer than were told."""
-    if condition.size is None or alert.state not in _OPEN:
+    """How many it is about now, where that is told, or far fewer than were told."""
+    size, told = condition.size, alert.told_size
+    if size is None or alert.state not in _OPEN:
         return alert
-    told = alert.told_size
-    size = condition.size if told is None or has_grown(alert, condition) else min(told, condition.size)
-    return msgspec.structs.replace(alert, told_size=size)
+    if told is None or alert.told_with is not None or has_grown(alert, condition) or FEWER * size <= told:
+        return msgspec.structs.replace(alert, told_size=size)
+    return alert
+
+
+def is_told_elsewhere(alert: Alert, others: Sequence[Alert]) -> bool:
+    """Whether another alert with the same cause tells how many orders it is about, so that nobody hears it twice."""
+    return alert.code not in ALWAYS_TOLD and any(other.code in ALWAYS_TOLD for other in told_of_cause(alert, others))
 
 
 def not_seen(alert: Alert, policy: AlertPolicy, *, now: datetime, at_once: bool = False) -> Alert:
@@ -113,7 +120,8 @@ def messages(
     else:
         lines.append(f"Since {since}; {alert.code} ({alert.scope}), alert {alert.id}.")
         lines.append(f"What to do: {RUNBOOKS}/{alert.code}.md")
-        lines.append(f"Taking it on: millstream alerts ack {alert.id}")
+        taken = alert.state == "acknowledged" and alert.acknowledged_by
+        lines.append(f"Taken on by {taken}" if taken else f"Taking it on: millstream alerts ack {alert.id}")
     if public_url is not None:
         seen = "See it" if what in {"resolved", "unwatched"} else "See it and take it on"
         lines.append(f"{seen}: {public_url}/console/alerts/{alert.id}")

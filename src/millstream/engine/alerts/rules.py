@@ -106,6 +106,7 @@ def orders_failing(sight: Sight) -> Iterator[Condition]:
         f"{sight.because('erp', f'{main.code} on {main.orders} of them')}; "
         f"{share:.0f} % of {tried} in {span(sight.slo.failing_orders_window_s)} do not reach the ERP; nothing lost",
         urgent=True,
+        size=failing,
     )
 
 
@@ -151,6 +152,7 @@ def connection_down(sight: Sight) -> Iterator[Condition]:
                 effect=f"{_waits_for(system, sight)}: its breaker is open since "
                 f"{hour(since, sight.policy.timezone)} ({span(sight.age_s(since))}); nothing lost",
                 urgent=True,
+                size=sight.waiting.get(system, Stake()).orders,
             )
 
 
@@ -284,6 +286,7 @@ def drift(sight: Sight) -> Iterator[Condition]:
             scope="orders",
             cause="drift",
             effect=f"{share} are not the same in store, hub and ERP: {named}{more}",
+            size=found.count,
         )
 
 

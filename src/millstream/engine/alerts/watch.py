@@ -17,6 +17,7 @@ from millstream.engine.alerts.hours import digest_day
 from millstream.engine.alerts.life import (
     ALWAYS_TOLD,
     has_grown,
+    is_told_elsewhere,
     leader_of,
     measured,
     messages,
@@ -224,7 +225,7 @@ class Watch:
     async def _go_on(self, alert: Alert, condition: Condition, others: Sequence[Alert], *, now: datetime) -> Alert:
         after = seen_again(alert, condition, now=now)
         if after.state != "firing" or alert.state == "firing":
-            grown = has_grown(after, condition)
+            grown = has_grown(after, condition) and not is_told_elsewhere(after, others)
             after = measured(after, condition)
             await self.book.change(after, self._messages(after, "grown", now=now) if grown else (), now=now)
             if grown:

@@ -15,7 +15,7 @@ def span(seconds: float) -> str:
 
 
 def money(sums: Mapping[str, Decimal]) -> str:
-    """Sums per currency, short: EUR 212 k, USD 900."""
+    """Sums per currency, short: EUR 212 k, USD 3,900."""
     return " + ".join(f"{currency} {_short(amount)}" for currency, amount in sorted(sums.items()))
 
 
@@ -24,7 +24,7 @@ def _short(amount: Decimal) -> str:
         if amount >= 10 * size or (letter == "M" and amount >= size):
             short = amount / size
             return f"{short:.1f} {letter}" if short < 10 else f"{short:.0f} {letter}"
-    return f"{amount:.0f}"
+    return f"{amount:,.0f}"
 
 
 def many(count: int, noun: str) -> str:
@@ -33,5 +33,5 @@ def many(count: int, noun: str) -> str:
 
 
 def hour(moment: datetime, timezone: str) -> str:
-    """The local time of day."""
-    return f"{moment.astimezone(ZoneInfo(timezone)):%H:%M}"
+    """The time of day there, with the zone's name: whoever reads it may live in another."""
+    return f"{moment.astimezone(ZoneInfo(timezone)):%H:%M %Z}"

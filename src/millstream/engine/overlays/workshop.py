@@ -92,10 +92,10 @@ class Workshop:
         versions = await self._book.versions(place, limit=1)
         return Standing(surface=surface, version=versions[0] if versions else None, draft=await self._book.draft(place))
 
-    async def versions(self, place: Place) -> Sequence[Version]:
-        """The newest first. Raises Reject("mapping.unknown")."""
+    async def versions(self, place: Place, *, limit: int, before: int | None = None) -> Sequence[Version]:
+        """The newest first, behind a version. Raises Reject("mapping.unknown")."""
         self.surface(place)
-        return await self._book.versions(place)
+        return await self._book.versions(place, limit=limit, before=before)
 
     async def version(self, place: Place, number: int) -> Version:
         """Raises Reject("mapping.unknown")."""

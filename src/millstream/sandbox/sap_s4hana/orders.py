@@ -178,11 +178,20 @@ def change_item(plant: Plant, order: Row, number: str, body: Row) -> None:
     item = next((one for one in order["to_Item"] if one["SalesOrderItem"] == number), None)
     if item is None:
         raise not_found("A_SalesOrderItem")
-    if given.get("SalesDocumentRjcnReason") and item["to_SubsequentProcFlowDocItem"]:
-        raise Problem(400, "V1/488", f"Item {number} has a delivery and cannot be rejected")
+    if given.get("SalesDocumentRjcnReason"):
+        _refuse_delivered(plant, item)
     item |= given
     promising.confirm(plant, order, item)
     settle(plant, order)
+
+
+def _refuse_delivered(plant: Plant, item: Row) -> None:
+    """The rest of an item is rejected once what was delivered of it has left; not while a delivery is on its way."""
+    documents = [one for one in item["to_SubsequentProcFlowDocItem"] if one["SubsequentDocumentCategory"] == "J"]
+    deliveries = [plant.deliveries[one["SubsequentDocument"]] for one in documents]
+    on_its_way = any(one["OverallGoodsMovementStatus"] != "C" for one in deliveries)
+    if on_its_way or item["DeliveryStatus"] == "C":
+        raise Problem(400, "V1/488", f"Item {item['SalesOrderItem']} has a delivery and cannot be rejected")
 
 
 def change_address(plant: Plant, order: Row, function: str, body: Row) -> None:

@@ -143,6 +143,13 @@ def label(plant: Plant, number: str, tracking: list[str]) -> Row:
     return delivery
 
 
+def bill(plant: Plant, number: str, bill_of_lading: str) -> Row:
+    """The carrier's number on the delivery itself; unlike what is on its packages it may come after goods issue."""
+    delivery = find(plant, number)
+    delivery |= {"BillOfLading": bill_of_lading, "LastChangeDate": plant.today(), "_changed": plant.stamp()}
+    return delivery
+
+
 def issue(plant: Plant, number: str) -> Row:
     """Goods issue: the goods leave, and the stock with them."""
     delivery = find(plant, number)

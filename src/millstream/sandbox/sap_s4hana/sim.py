@@ -118,6 +118,10 @@ def _work(system: "System") -> dict[tuple[str, str], Act]:
         """`{"tracking": ["1Z1", "1Z2"]}`"""
         return shipping.label(plant, request.path_params["number"], [str(one) for one in plan["tracking"]])
 
+    def bill(request: Request, plan: Row) -> Any:
+        """`{"number": "BOL-1"}`"""
+        return shipping.bill(plant, request.path_params["number"], str(plan["number"]))
+
     def issue(request: Request, _plan: Row) -> Any:
         return shipping.issue(plant, request.path_params["number"])
 
@@ -134,6 +138,7 @@ def _work(system: "System") -> dict[tuple[str, str], Act]:
         ("POST", "deliveries/{number}/pick"): pick,
         ("POST", "deliveries/{number}/pack"): pack,
         ("POST", "deliveries/{number}/label"): label,
+        ("POST", "deliveries/{number}/bill"): bill,
         ("POST", "deliveries/{number}/issue"): issue,
         ("POST", "ship"): ship,
     }

@@ -92,6 +92,40 @@ class Warehouse:
         self.ship(sale)
         self.do(sale)
 
+    def label(self, sale: str, tracking_number: str) -> None:
+        """Enters the carrier's number on its one parcel, whether it has left or not."""
+        shipments = [f"stock.shipment.out,{row['id']}" for row in find_sale(self._rpc, sale)["shipments."]]
+        packages = self._rpc.find("stock.package", [["shipment", "in", shipments]])
+        if len(packages) != 1:
+            raise PlantError(f"order {sale} has {len(packages)} parcels, not one")
+        self._rpc.write("stock.package", packages[0], {"shipping_reference": tracking_number})
+
+    def hold_back(self, sale: str, sku: str, quantity: float) -> None:
+        """Takes so much of an article out of its one open shipment: the ERP makes another for it when that has left."""
+        (row,) = [row for row in find_sale(self._rpc, sale)["shipments."] if row["state"] in SHIPMENT_BACK_STEPS]
+        for step in SHIPMENT_BACK_STEPS[row["state"]]:
+            self._press(step, row["id"])
+        ours = [["shipment", "=", f"stock.shipment.out,{row['id']}"], ["to_location.type", "=", "customer"]]
+        moves = self._rpc.find("stock.move", [*ours, ["product.code", "=", sku]], ["quantity"])
+        if len(moves) != 1:
+            raise PlantError(f"order {sale} has {len(moves)} moves of {sku} to hold back from")
+        self._rpc.write("stock.move", moves[0]["id"], {"quantity": float(moves[0]["quantity"]) - quantity})
+        for step in ("wait", "assign_try"):
+            self._press(step, row["id"])
+
+    def cancel_rest(self, sale: str) -> None:
+        """Cancels what has not been picked, and tells the sale not to wait for it."""
+        for row in find_sale(self._rpc, sale)["shipments."]:
+            if row["state"] in SHIPMENT_BACK_STEPS:
+                self._press("cancel", row["id"])
+        (found,) = self._rpc.find("sale.sale", [["number", "=", sale]], ["lines.moves.state"])
+        moves = [one["id"] for line in found["lines."] for one in line["moves."] if one["state"] == "cancelled"]
+        wizard = "wizard.sale.handle.shipment.exception"
+        session, *_ = self._rpc.rpc(f"{wizard}.create")
+        on_sale = {"active_model": "sale.sale", "active_id": found["id"], "active_ids": [found["id"]]}
+        form = {"ask": {"domain_moves": moves, "ignore_moves": moves, "recreate_moves": []}}
+        self._rpc.rpc(f"{wizard}.execute", session, form, "handle", **on_sale)
+
     def postpone(self, sale: str, day: dt.date) -> None:
         """Moves the day its open shipments are to leave, to a later or an earlier one."""
         for row in find_sale(self._rpc, sale)["shipments."]:

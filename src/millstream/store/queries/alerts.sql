@@ -14,10 +14,6 @@ id, code, scope, cause, urgent, state, effect, opened_at, last_true_at, fired_at
 -- What is not resolved.
 select {alert} from alert where state in ('pending', 'firing', 'acknowledged') order by id
 
--- list --
--- Open ones first.
-select {alert} from alert order by state = 'resolved', opened_at desc, id desc limit $1
-
 -- page --
 -- Below an id, the newest first.
 select {alert} from alert
@@ -49,6 +45,11 @@ delete from alert where id = $1 and state = 'pending'
 -- drop_waiting --
 -- Nobody need be told any more that something is amiss.
 update notification set state = 'dropped', ended_at = $2 where alert_id = $1 and state = 'waiting'
+
+-- drop_overtaken --
+-- How many there are is told once, as it is when it is told.
+update notification set state = 'dropped', ended_at = $2
+where alert_id = $1 and state = 'waiting' and tries = 0 and occasion like '%/grown-%'
 
 -- acknowledge --
 -- Somebody is on it, and on what was told with it.

@@ -38,11 +38,11 @@ order by id desc
 limit $8
 
 -- of_delivery --
--- What was done to one delivery, the newest first. A subject has few rows.
+-- What was done to one delivery, before an id, the newest first. A subject has few rows.
 select id, at, actor, action, subject, detail from audit
-where subject = $1 and action like 'delivery.%' and detail @> jsonb_build_object('delivery', $2::bigint)
+where subject = $1 and action like 'delivery.%' and detail @> jsonb_build_object('delivery', $2::bigint) and id < $3
 order by id desc
-limit $3
+limit $4
 
 -- block --
 -- Rows by filter, behind an id, the oldest first.

@@ -59,22 +59,36 @@ update order_line l set reserved = m.reserved, ship_date = m.ship_date
 from unnest($1::text[], $2::text[], $3::numeric[], $4::date[]) as m (order_key, line_id, reserved, ship_date)
 where l.order_key = m.order_key and l.line_id = m.line_id
 
+-- cancel_lines --
+-- What will not come of these lines, in all.
+update order_line l set cancelled = greatest(l.cancelled, m.cancelled)
+from unnest($1::text[], $2::text[], $3::numeric[]) as m (order_key, line_id, cancelled)
+where l.order_key = m.order_key and l.line_id = m.line_id
+
 -- keep_promises --
 -- An order whose last part left settles its last promise: kept if that was on or before the promised day.
-update promise p set kept = p.ship_date >= m.shipped_at::date
-from unnest($1::text[], $2::timestamptz[]) as m (order_key, shipped_at)
-where p.kept is null and p.ship_date is not null and m.shipped_at is not null and p.id = (
+update promise p set kept = p.ship_date >= m.shipped_on
+from unnest($1::text[], $2::date[]) as m (order_key, shipped_on)
+where p.kept is null and p.ship_date is not null and p.id = (
     select max(id) from promise q where q.order_key = m.order_key and q.line_id is null and q.ship_date is not null
 )
 
 -- known_orders --
--- What a store reports again that we know already.
+-- What a store reports again that we know already. A new address that is still to be sent, or that a person resolved, is
+-- known: every other change of the order would tell it once more. So is one of an order that the ERP does not have.
 select e.data ->> 'store_order_id' as store_order_id,
-    coalesce(o.ship_to_fingerprint, e.data ->> 'ship_to_fingerprint') as ship_to_fingerprint,
+    coalesce(moved.ship_to_fingerprint, o.ship_to_fingerprint, e.data ->> 'ship_to_fingerprint') as ship_to_fingerprint,
     o.cancelled_at is not null
         or exists (select from event c where c.source = e.source
                    and c.source_id = 'order/' || (e.data ->> 'store_order_id') || '/cancelled') as cancelled
-from event e left join sales_order o on o.order_key = e.subject
+from event e
+left join sales_order o on o.order_key = e.subject
+left join lateral (
+    select m.data ->> 'ship_to_fingerprint' as ship_to_fingerprint, d.state
+    from event m join delivery d on d.event_id = m.id and d.subscriber = 'erp'
+    where m.subject = e.subject and m.type = 'order.address_changed'
+    order by d.id desc limit 1
+) moved on moved.state <> 'done' or o.order_key is null
 where e.source = $1 and e.source_id = any($2)
 
 -- poll_cursor --
@@ -98,8 +112,15 @@ select external_id from link where kind = $1 and system = $2 and hub_id = $3 and
 -- booked_order --
 -- An order as the books have it.
 select "order", acknowledgement, customer_id, ship_date, shipped_at, delivered_at, cancelled_at,
-    exists (select from event e where e.subject = $1 and e.type = 'order.shipped') as has_left
-from sales_order where order_key = $1
+    gone.left_at, gone.left_on,
+    (select json_object_agg(l.line_id, l.cancelled::text) from order_line l
+     where l.order_key = $1 and l.cancelled > 0) as cancelled
+from sales_order, (
+    select max(e.occurred_at) as left_at,
+        max(coalesce((e.data #>> '{shipment,shipped_on}')::date, (e.occurred_at at time zone 'utc')::date)) as left_on
+    from event e where e.subject = $1 and e.type = 'order.shipped'
+) gone
+where order_key = $1
 
 -- placement --
 -- How an order fares at the ERP: the states of its way in, and of the newest way out.
@@ -131,15 +152,21 @@ limit 50
 -- steps_on_the_way --
 -- What left, and what carriers said of it.
 select e.data ->> 'shipment' as shipment, e.data ->> 'delivered' as delivered from event e
-where e.subject = $1 and e.type in ('order.shipped', 'order.delivered')
+where e.subject = $1 and e.type in ('order.shipped', 'order.tracked', 'order.delivered')
 order by e.received_at, e.id
 
 -- tracking_numbers --
--- Of every shipment that left, as the ERP wrote them (aliases are in lower case).
+-- Of every shipment that left, as the ERP wrote them last (aliases are in lower case).
+with told as (
+    select e.data -> 'shipment' as shipment, min(e.received_at) over same as left_at, e.data #>> '{shipment,erp_id}' as id,
+        row_number() over (same order by e.received_at desc, e.id desc) as back
+    from event e where e.subject = $1 and e.type in ('order.shipped', 'order.tracked')
+    window same as (partition by e.data #>> '{shipment,erp_id}')
+)
 select parcel.value ->> 'tracking_number' as tracking_number
-from event e, json_array_elements(e.data -> 'shipment' -> 'parcels') with ordinality as parcel (value, n)
-where e.subject = $1 and e.type = 'order.shipped' and parcel.value ->> 'tracking_number' <> ''
-order by e.received_at, e.id, parcel.n
+from told t, json_array_elements(t.shipment -> 'parcels') with ordinality as parcel (value, n)
+where t.back = 1 and parcel.value ->> 'tracking_number' <> ''
+order by t.left_at, t.id, parcel.n
 
 -- lifetime_values --
 -- What these customers bought, cancelled orders left out.

@@ -38,8 +38,11 @@ select {bulk} from bulk where id = $1
 select {bulk} from bulk where id = $1 for update
 
 -- newest --
--- A page of them.
-select {bulk} from bulk order by created_at desc, id desc limit $1
+-- A page of them, behind a place, the newest first.
+select {bulk} from bulk
+where $2::timestamptz is null or (created_at, id) < ($2::timestamptz, $3::uuid)
+order by created_at desc, id desc
+limit $1
 
 -- move --
 -- Its new state.

@@ -72,6 +72,10 @@ update delivery set amended = null where id = any($1)
 -- Shall not happen; why, if somebody named a category.
 update delivery set state = 'discarded', head = false, note = $3, resolution = $4, updated_at = $2 where id = any($1)
 
+-- hold_lanes --
+-- Locks what is open of these lanes: claims pass it by, and one that came first has been committed.
+select id from delivery where lane = any($1) and state not in ('done', 'discarded') order by id for update
+
 -- lane_runs --
 -- What of the same lanes is being carried out now.
 select d.id, running.id as by_id
@@ -128,20 +132,34 @@ where id = any($1)
 -- One delivery.
 select d.id, d.event_id, e.type as event_type, e.subject, d.subscriber, d.state, d.tries, d.attempts, d.due_at,
     d.created_at, d.updated_at, d.head, d.fault_code as code, d.fault_message as message, d.fingerprint, d.note,
-    d.assignee, d.tags, d.snoozed_until, d.resolution, e.data, d.amended, d.waived
+    d.assignee, d.tags, d.snoozed_until, d.resolution, e.data, d.amended, d.waived, e.source, e.source_id, e.occurred_at,
+    e.received_at
 from delivery d join event e on e.id = d.event_id
 where d.id = any($1)
 order by d.id
 
 -- attempts --
--- What was tried.
+-- What was tried: $2 first tries and $3 newest ones, as what waits for months is tried tens of thousands of times.
+select a.delivery_id, a.n, a.worker, a.started_at, a.ended_at, a.outcome, a.code, a.message
+from delivery d
+cross join lateral (
+    select * from attempt where delivery_id = d.id and n <= $2
+    union
+    (select * from attempt where delivery_id = d.id order by n desc limit $3)
+) a
+where d.id = any($1) order by a.delivery_id, a.n
+
+-- attempts_between --
+-- More tries of one delivery: $3 of those before try $2, the newest of them.
 select delivery_id, n, worker, started_at, ended_at, outcome, code, message
-from attempt where delivery_id = any($1) order by delivery_id, n
+from attempt where delivery_id = $1 and n < $2 order by n desc limit $3
 
 -- calls --
--- And called.
-select delivery_id, n, system, operation, key, status, outcome, ms
-from call where delivery_id = any($1) order by delivery_id, n, step
+-- And called: by the tries $2 of the deliveries $1, pair by pair.
+select c.delivery_id, c.n, c.system, c.operation, c.key, c.status, c.outcome, c.ms
+from unnest($1::bigint[], $2::int[]) as wanted (delivery_id, n)
+join call c on c.delivery_id = wanted.delivery_id and c.n = wanted.n
+order by c.delivery_id, c.n, c.step
 
 -- order_events --
 -- The facts about an order, and those its chain caused or came from.
@@ -188,11 +206,11 @@ order by how, order_key
 select line_id, ship_date, reason, promised_by, promised_at, kept from promise where order_key = $1 order by id
 
 -- list_orders --
--- Orders by state, newest first, also those not booked yet.
+-- Orders behind a place, newest first, also those not booked yet.
 select e.subject as order_key, coalesce(o.number, e.data ->> 'number') as number, o.erp_number, o.customer_id,
     o.grand_total, o.erp_total, o.currency, e.occurred_at as placed_at, o.confirmed_at, o.ship_date, o.packed_at,
-    o.shipped_at, o.delivered_at, o.cancelled_at
+    o.shipped_at, o.delivered_at, o.cancelled_at, e.received_at, e.id as event_id
 from event e left join sales_order o on o.order_key = e.subject
-where e.type = 'order.placed'
+where e.type = 'order.placed' and ($2::timestamptz is null or (e.received_at, e.id) < ($2::timestamptz, $3::uuid))
 order by e.received_at desc, e.id desc
 limit $1

@@ -34,6 +34,8 @@ select count(*) as checked, count(*) filter (where differs_since < checked_at) a
 from drift_check where checked_at >= $1
 
 -- differing --
--- The longest first.
+-- The longest first, behind a place.
 select order_key, differs, differs_since as since, checked_at from drift_check
-where differs_since < checked_at and checked_at >= $1 order by differs_since, order_key limit $2
+where differs_since < checked_at and checked_at >= $1
+    and ($3::timestamptz is null or (differs_since, order_key) > ($3::timestamptz, $4::text))
+order by differs_since, order_key limit $2

@@ -76,7 +76,7 @@ order by newest.received_at desc, newest.id desc
 -- Shipped by the first date that was promised for the whole order? Orders in parts are judged by the last one.
 select count(*) as shipped, count(*) filter (where shipped_on <= first_date) as kept
 from (
-    select (s.occurred_at at time zone 'utc')::date as shipped_on, (
+    select coalesce((s.data #>> '{shipment,shipped_on}')::date, (s.occurred_at at time zone 'utc')::date) as shipped_on, (
         select ship_date from promise p
         where p.order_key = s.subject and p.line_id is null and p.ship_date is not null
         order by p.id limit 1

@@ -134,8 +134,11 @@ select count(*) as handed_on, (select pg_notify('millstream_due', $1) from (sele
 from handed_on
 
 -- extend_leases --
--- The heartbeat.
-update delivery set due_at = $3 where id = any($1) and state = 'running' and worker = $2 returning id
+-- The heartbeat of these tries; a later one has its own.
+update delivery d set due_at = $4
+from unnest($1::bigint[], $2::integer[]) as beating (id, tries)
+where d.id = beating.id and d.tries = beating.tries and d.state = 'running' and d.worker = $3
+returning d.id, d.tries
 
 -- next_due --
 -- When a worker should look again.
@@ -164,6 +167,6 @@ where s.due_at <= $2 and (s.lease_until is null or s.lease_until <= $2 or s.work
 returning cursor
 
 -- finish_task --
--- The cursor moves together with the events it brought.
+-- The cursor moves together with the events it brought, unless the task has been taken away meanwhile.
 update schedule set cursor = $2::jsonb, due_at = $3, lease_until = case when $5 then $6::timestamptz end
 where name = $1 and worker = $4

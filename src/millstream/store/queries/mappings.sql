@@ -10,9 +10,11 @@ left join unnest($1::text[], $2::text[], $3::integer[]) as known (connection, di
 where v.version > coalesce(known.version, 0)
 
 -- versions --
--- What was published, the newest first.
+-- What was published before a version, the newest first.
 select version, rules, tests, reason, published_by, published_at, restores
-from overlay_version where connection = $1 and direction = $2 order by version desc limit $3
+from overlay_version
+where connection = $1 and direction = $2 and ($4::integer is null or version < $4)
+order by version desc limit $3
 
 -- version --
 -- One of them.

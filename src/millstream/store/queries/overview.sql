@@ -102,26 +102,57 @@ and ($3 <> 'mine' or d.assignee = $4::text) and ($3 <> 'unassigned' or d.assigne
 and ($3 <> 'at_risk' or {is_order}) and ($5::text is null or d.fingerprint = $5)
 
 -- views --
--- How much there is in each view.
-select count(distinct fingerprint) filter (where open) as all_causes, count(*) filter (where open) as all_deliveries,
-    count(distinct fingerprint) filter (where open and assignee = $2) as mine_causes,
-    count(*) filter (where open and assignee = $2) as mine_deliveries,
-    count(distinct fingerprint) filter (where open and assignee is null) as unassigned_causes,
-    count(*) filter (where open and assignee is null) as unassigned_deliveries,
-    count(distinct fingerprint) filter (where open and is_order) as at_risk_causes,
-    count(*) filter (where open and is_order) as at_risk_deliveries,
-    count(distinct fingerprint) filter (where snoozed) as snoozed_causes, count(*) filter (where snoozed) as snoozed_deliveries,
-    count(distinct fingerprint) filter (where resolved) as resolved_causes, count(*) filter (where resolved) as resolved_deliveries
-from (
+-- How much there is in each view: a row for each currency, with the counts on all of them. Each order counts once, and
+-- whether it is one is asked one by one where no book has it.
+with failing as materialized (
     select d.fingerprint, d.assignee, not coalesce(d.snoozed_until > $1::timestamptz, false) as open,
-        coalesce(d.snoozed_until > $1, false) as snoozed, false as resolved, {is_order} as is_order
+        coalesce(d.snoozed_until > $1, false) as snoozed, false as resolved, e.subject
     from delivery d join event e on e.id = d.event_id
     where d.state in ('held', 'dead', 'retrying') and d.fingerprint is not null
     union all
-    select d.fingerprint, null, false, false, true, false
-    from delivery d
+    select d.fingerprint, null, false, false, true, e.subject
+    from delivery d join event e on e.id = d.event_id
     where d.state = 'discarded' and d.fingerprint is not null and d.updated_at > $1 - interval '30 days'
-) as failing
+), affected as materialized (
+    select e.*, coalesce(o.currency, p.currency) as currency, coalesce(o.grand_total, p.grand_total) as amount,
+        in_all and (o.order_key is not null or p.order_key is not null or {is_order}) as in_at_risk
+    from (
+        select subject, bool_or(open) as in_all, bool_or(open and assignee = $2) as in_mine,
+            bool_or(open and assignee is null) as in_unassigned, bool_or(snoozed) as in_snoozed,
+            bool_or(resolved) as in_resolved
+        from failing
+        group by subject
+    ) as e
+    left join sales_order o on o.order_key = e.subject
+    left join placed_order p on p.order_key = e.subject
+), counted as (
+    select
+        count(distinct fingerprint) filter (where open) as all_causes,
+        count(*) filter (where open) as all_deliveries,
+        count(distinct fingerprint) filter (where open and assignee = $2) as mine_causes,
+        count(*) filter (where open and assignee = $2) as mine_deliveries,
+        count(distinct fingerprint) filter (where open and assignee is null) as unassigned_causes,
+        count(*) filter (where open and assignee is null) as unassigned_deliveries,
+        count(distinct fingerprint) filter (where open and is_order) as at_risk_causes,
+        count(*) filter (where open and is_order) as at_risk_deliveries,
+        count(distinct fingerprint) filter (where snoozed) as snoozed_causes,
+        count(*) filter (where snoozed) as snoozed_deliveries,
+        count(distinct fingerprint) filter (where resolved) as resolved_causes,
+        count(*) filter (where resolved) as resolved_deliveries
+    from (select failing.*, affected.in_at_risk as is_order from failing join affected using (subject)) as of_orders
+), worth as (
+    select currency,
+        count(*) filter (where in_all) as all_orders, sum(amount) filter (where in_all) as all_amount,
+        count(*) filter (where in_mine) as mine_orders, sum(amount) filter (where in_mine) as mine_amount,
+        count(*) filter (where in_unassigned) as unassigned_orders, sum(amount) filter (where in_unassigned) as unassigned_amount,
+        count(*) filter (where in_at_risk) as at_risk_orders, sum(amount) filter (where in_at_risk) as at_risk_amount,
+        count(*) filter (where in_snoozed) as snoozed_orders, sum(amount) filter (where in_snoozed) as snoozed_amount,
+        count(*) filter (where in_resolved) as resolved_orders, sum(amount) filter (where in_resolved) as resolved_amount
+    from affected
+    group by currency
+)
+select counted.*, worth.* from counted left join worth on true
+order by worth.currency
 
 -- causes --
 -- What fails, by cause. Each part is worked out once, however few rows the planner expects of it.
@@ -142,6 +173,8 @@ with stuck as (
         count(*) filter (where snoozed_until > $2) as snoozed, min(snoozed_until) filter (where snoozed_until > $2) as snoozed_until
     from stuck
     group by fingerprint
+    having $6::bigint is null or count(distinct subject) < $6
+        or (count(distinct subject) = $6 and fingerprint > $7::text)
     order by count(distinct subject) desc, fingerprint
     limit $1
 ), words as materialized (

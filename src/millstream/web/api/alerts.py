@@ -11,8 +11,9 @@ from millstream.engine.alerts.life import RUNBOOKS
 from millstream.engine.alerts.rulebook import RuleBook
 from millstream.engine.alerts.runbooks import runbook
 from millstream.ports.alert_rules import LevelStanding, LevelValue, RuleStanding
-from millstream.ports.drift import Drift, DriftBook
+from millstream.ports.drift import Drift, DriftBook, DriftPlace
 from millstream.ports.notifier import Alert, AlertBook, AlertWish, Notification, Notifier
+from millstream.ports.places import place_text
 from millstream.ports.world import Clock
 from millstream.web.api.deliveries import Text
 from millstream.web.api.rights import Viewer, Watcher
@@ -25,7 +26,6 @@ from millstream.web.api.shapes import (
     Shapes,
     answer,
     document,
-    place_text,
     read_place,
     refusals,
 )
@@ -62,6 +62,12 @@ class AlertPage(msgspec.Struct, frozen=True, kw_only=True):
     runbook: str
     what_to_do: str | None
     told: tuple[Notification, ...]
+
+
+class DriftPage(Drift, frozen=True, kw_only=True):
+    """One page of the orders that differ, the longest first. `next` is where the next one begins; null: the last."""
+
+    next: str | None
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,9 +195,20 @@ def _rules(router: APIRouter, shapes: Shapes, rules: RuleBook, notifier: Notifie
 
 
 def _drift(router: APIRouter, shapes: Shapes, book: DriftBook, clock: Clock) -> None:
-    @router.get("/drift", summary="Orders that are not the same in store, hub and ERP", **shapes.answers(Drift))
-    async def drift(_: Viewer, limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE) -> Response:
-        return answer(await book.drift(since=clock.now() - timedelta(days=1), limit=limit))
+    @router.get("/drift", summary="Orders that are not the same in store, hub and ERP", **shapes.answers(DriftPage))
+    async def drift(
+        _: Viewer,
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=1000)] = None,
+    ) -> Response:
+        place = read_place(after, DriftPlace)
+        found = await book.drift(since=clock.now() - timedelta(days=1), limit=limit + 1, after=place)
+        last = found.differing[limit - 1] if len(found.differing) > limit else None
+        more = None if last is None else DriftPlace(last.since, last.order_key)
+        shown = DriftPage(
+            checked=found.checked, count=found.count, differing=found.differing[:limit], next=place_text(more)
+        )
+        return answer(shown)
 
 
 def _channels(router: APIRouter, shapes: Shapes, book: AlertBook, notifier: Notifier, clock: Clock) -> None:

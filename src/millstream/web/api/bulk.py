@@ -11,10 +11,11 @@ from millstream.domain.access import Identity, Right
 from millstream.domain.credit import right_to_release
 from millstream.domain.states import DeliveryState
 from millstream.flows.dry_run import DryRun, Rehearsal, Tries
-from millstream.ports.bulk import Action, Became, Bulk, BulkDesk, Estimate, Order
+from millstream.ports.bulk import Action, Became, Bulk, BulkDesk, BulkPlace, Estimate, Order
 from millstream.ports.desk import Filter, Resolution
+from millstream.ports.places import place_text
 from millstream.web.api.rights import PayloadViewer, Releaser, Viewer, refuse_without
-from millstream.web.api.shapes import ID_MAX, PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, document, refusals
+from millstream.web.api.shapes import ID_MAX, PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, document, read_place, refusals
 from millstream.web.api.wishes import Reason, Word
 from millstream.web.problems import FieldError, Problem
 
@@ -66,9 +67,10 @@ class BulkAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkList(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest first."""
+    """One page, the newest first. `next` is where the next one begins; null: that was the last."""
 
     items: tuple[Bulk, ...]
+    next: str | None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +107,13 @@ def bulk_routes(shapes: Shapes, *, bulk: BulkDesk, rehearsal: Rehearsal) -> APIR
         return answer(await rehearsal.of(wish.action, _filter(wish.filter)))
 
     @router.get("", summary="Bulk actions, the newest first", **shapes.answers(BulkList))
-    async def newest(_: Viewer, limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE) -> Response:
-        return answer(BulkList(items=tuple(await bulk.newest(limit=limit))))
+    async def newest(
+        _: Viewer,
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=200)] = None,
+    ) -> Response:
+        found, more = await bulk.newest(limit=limit, after=read_place(after, BulkPlace))
+        return answer(BulkList(items=tuple(found), next=place_text(more)))
 
     @router.get("/{bulk_id}", summary="How far a bulk action is", **shapes.answers(Bulk, 404))
     async def show(bulk_id: UUID, _: Viewer) -> Response:

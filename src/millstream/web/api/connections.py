@@ -1,22 +1,23 @@
 """`/api/connections`: how the systems answer, and the brake."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from millstream.engine.connections import Check, tried
+from millstream.flows.rewinding import Rewinder, Rewinding
 from millstream.ports.connections import Brake, ConnectionBoard, ConnectionStanding
 from millstream.ports.finding import Finding
 from millstream.web.api.rights import Keeper, Viewer
-from millstream.web.api.shapes import Shapes, answer, document
+from millstream.web.api.shapes import Shapes, answer, document, refusals
 from millstream.web.api.shared import Shared, Watching
 from millstream.web.api.wishes import Deciding
 from millstream.web.problems import Problem
 
-CHECK_TIMEOUT_S: Final = 60.0
 WINDOW_S: Final = 900
 BRAKES: Final[dict[str, tuple[Brake, str]]] = {
     "pause": ("pause", "Call it no more"),
@@ -29,7 +30,7 @@ class Checkable(msgspec.Struct, frozen=True, kw_only=True):
     """A connection of this hub: what it connects to, and how to try it."""
 
     kind: str
-    check: Callable[[], Awaitable[Sequence[Finding]]]
+    check: Check
 
 
 class Connections(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,10 +48,17 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...]
 
 
+class RewindWish(Deciding, frozen=True, kw_only=True):
+    """Back to which moment. Moves nothing unless `dry_run` is false."""
+
+    to: Annotated[datetime, msgspec.Meta(tz=True)]
+    dry_run: bool = True
+
+
 def connection_routes(
-    shapes: Shapes, *, board: ConnectionBoard, connections: Mapping[str, Checkable], shared: Shared
+    shapes: Shapes, *, board: ConnectionBoard, connections: Mapping[str, Checkable], shared: Shared, rewinder: Rewinder
 ) -> APIRouter:
-    """Standing, pause, drain, resume, test."""
+    """Standing, pause, drain, resume, test, rewind."""
     router = APIRouter(prefix="/api/connections", tags=["connections"])
     kinds = {name: connection.kind for name, connection in connections.items()}
 
@@ -83,19 +91,29 @@ def connection_routes(
     for verb, (brake, summary) in BRAKES.items():
         braking(verb, brake, summary)
 
-    @router.post("/{name}/test", summary="Try it now", **shapes.answers(Tested, 404))
-    async def test(name: str, identity: Keeper) -> Response:
-        findings = await _examine(known(name))
-        await board.examined(name, findings, actor=identity.name)
-        return answer(Tested(name=name, ok=all(finding.ok for finding in findings), findings=findings))
-
+    _look_closer(router, shapes, board, rewinder, known)
     return router
 
 
-async def _examine(connection: Checkable) -> tuple[Finding, ...]:
-    try:
-        async with asyncio.timeout(CHECK_TIMEOUT_S):
-            return tuple(await connection.check())
-    except TimeoutError:
-        text = f"It took longer than {CHECK_TIMEOUT_S:g} s"
-        return (Finding(what="answers", ok=False, detail=text, fix="look at the system and the way to it"),)
+def _look_closer(
+    router: APIRouter, shapes: Shapes, board: ConnectionBoard, rewinder: Rewinder, known: Callable[[str], Checkable]
+) -> None:
+    """Tries a system, and reads it again."""
+
+    @router.post("/{name}/test", summary="Try it now", **shapes.answers(Tested, 404))
+    async def test(name: str, identity: Keeper) -> Response:
+        findings = await tried(known(name).check)
+        await board.examined(name, findings, actor=identity.name)
+        return answer(Tested(name=name, ok=all(finding.ok for finding in findings), findings=findings))
+
+    @router.post(
+        "/{name}/rewind",
+        summary="Read it again from an earlier moment on",
+        **shapes.takes(RewindWish, Rewinding, 404, 409),
+    )
+    async def rewind(name: str, identity: Keeper, wish: Annotated[RewindWish, document(RewindWish)]) -> Response:
+        known(name)
+        async with refusals():
+            if wish.dry_run:
+                return answer(await rewinder.estimate(name, wish.to))
+            return answer(await rewinder.rewind(name, wish.to, actor=identity.name, reason=wish.reason.strip()))

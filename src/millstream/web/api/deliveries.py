@@ -13,6 +13,7 @@ from millstream.domain.states import LEGAL_MOVES, DeliveryState
 from millstream.flows.order_to_erp import WAIVABLE
 from millstream.ports.audit import AuditLog, AuditRow
 from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, FailedCall, Filter
+from millstream.ports.places import place_text
 from millstream.web.api.rights import Viewer
 from millstream.web.api.shapes import (
     ID_MAX,
@@ -22,15 +23,13 @@ from millstream.web.api.shapes import (
     IdPlace,
     Shapes,
     answer,
-    place_text,
     read_place,
 )
 from millstream.web.problems import Problem
 
-HISTORY_MAX = 200
-
 Verb = Literal["retry", "amend", "release", "resolve", "discard", "reopen"]
 DeliveryId = Annotated[int, Path(ge=1, le=ID_MAX)]
+TRY_MAX = 2**31 - 1
 Text = Annotated[str | None, Query(max_length=200, pattern=PLAIN)]
 
 
@@ -44,6 +43,8 @@ class DeliveryList(msgspec.Struct, frozen=True, kw_only=True):
 class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
     """One delivery with everything that happened to it.
 
+    `attempts` are its first and its newest tries; the `tries_left_out` between: `GET /api/deliveries/{id}/attempts`.
+
     `data`, `amended` and `failed_call` (what was said in the last call that failed) only with the right `view_payload`.
 
     `explained`: what its code means and what cures it. `can`: what its state allows, to who has the right for it.
@@ -55,19 +56,27 @@ class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
     can: tuple[Verb, ...]
     waived: tuple[str, ...]
     attempts: tuple[AttemptRow, ...]
+    tries_left_out: int
     data: dict[str, Any] | None
     amended: dict[str, Any] | None
     failed_call: FailedCall | None
 
 
+class Attempts(msgspec.Struct, frozen=True, kw_only=True):
+    """Tries of one delivery, the newest first. `next` is where the next page begins; null: that was the last."""
+
+    items: tuple[AttemptRow, ...]
+    next: str | None
+
+
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What people and the hub did to one delivery, the newest first; `more`: there is more than this.
+    """What people and the hub did to one delivery, the newest first. `next`: the next page, null: that was the last.
 
     An amended payload stands in it only with the right `view_payload`.
     """
 
     items: tuple[AuditRow, ...]
-    more: bool
+    next: str | None
 
 
 def delivery_routes(shapes: Shapes, *, desk: Desk, log: AuditLog) -> APIRouter:
@@ -121,21 +130,46 @@ def delivery_routes(shapes: Shapes, *, desk: Desk, log: AuditLog) -> APIRouter:
             can=possible(story.row),
             waived=story.waived,
             attempts=story.attempts,
+            tries_left_out=story.tries_left_out,
             data=story.data if sees_payload else None,
             amended=story.amended if sees_payload else None,
             failed_call=story.failed_call if sees_payload else None,
         )
         return answer(page, headers={"etag": f'"{story.row.version}"'})
 
+    @router.get("/{delivery_id}/attempts", summary="Its tries, newest first", **shapes.answers(Attempts, 404))
+    async def show_attempts(
+        delivery_id: DeliveryId,
+        _: Viewer,
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> Response:
+        place = read_place(after, IdPlace)
+        if not await desk.list_deliveries(Filter(ids=(delivery_id,)), limit=1):
+            raise unknown(delivery_id)
+        before = place.id if place else TRY_MAX
+        rows = await desk.attempts_before(delivery_id, min(before, TRY_MAX), limit=limit + 1)
+        more = rows[limit - 1].n if len(rows) > limit else None
+        return answer(Attempts(items=tuple(rows[:limit]), next=place_text(more and IdPlace(more))))
+
     @router.get("/{delivery_id}/history", summary="What was done to it, by whom", **shapes.answers(History, 404))
-    async def show_history(delivery_id: DeliveryId, identity: Viewer) -> Response:
+    async def show_history(
+        delivery_id: DeliveryId,
+        identity: Viewer,
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> Response:
+        place = read_place(after, IdPlace)
         story = await desk.show_delivery(delivery_id)
         if story is None:
             raise unknown(delivery_id)
-        rows = await log.of_delivery(delivery_id, story.row.subject, limit=HISTORY_MAX + 1)
+        rows = await log.of_delivery(
+            delivery_id, story.row.subject, limit=limit + 1, before=place.id if place else None
+        )
+        more = rows[limit - 1].id if len(rows) > limit else None
         sees_payload = Right.VIEW_PAYLOAD in identity.rights
-        items = tuple(row if sees_payload else _without_payload(row) for row in rows[:HISTORY_MAX])
-        return answer(History(items=items, more=len(rows) > HISTORY_MAX))
+        items = tuple(row if sees_payload else row.without_payload() for row in rows[:limit])
+        return answer(History(items=items, next=place_text(more and IdPlace(more))))
 
     return router
 
@@ -153,11 +187,6 @@ def possible(row: DeliveryRow) -> tuple[Verb, ...]:
     if row.state == DeliveryState.DISCARDED:
         verbs.append("reopen")
     return tuple(verbs)
-
-
-def _without_payload(row: AuditRow) -> AuditRow:
-    detail = {name: value for name, value in row.detail.items() if name != "amended"}
-    return msgspec.structs.replace(row, detail=detail)
 
 
 def unknown(delivery_id: int) -> Problem:

@@ -12,11 +12,13 @@ from millstream.flows.dry_run import Rehearsal
 from millstream.flows.hub import Hub, Policy
 from millstream.flows.order_story import Interpret
 from millstream.flows.preview import Previews
+from millstream.flows.rewinding import Rewinder
 from millstream.ports.audit import AuditLog
 from millstream.ports.bulk import BulkDesk
 from millstream.ports.connections import ConnectionBoard
 from millstream.ports.desk import Desk
 from millstream.ports.drift import DriftBook
+from millstream.ports.holding import HoldDesk
 from millstream.ports.lookup import OrderLookup
 from millstream.ports.mending import Mending
 from millstream.ports.notifier import AlertBook, Notifier
@@ -48,6 +50,7 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
     bulk: BulkDesk
     overview: Overview
     board: ConnectionBoard
+    rewinder: Rewinder
     audit: AuditLog
     alerts: AlertBook
     alert_rules: RuleBook
@@ -58,6 +61,7 @@ class Operations(msgspec.Struct, frozen=True, kw_only=True):
     rehearsal: Rehearsal
     records: Records
     reviews: ReviewBook
+    holding: HoldDesk
     hub: Hub
     interpret: Interpret
     policy: Policy
@@ -77,6 +81,7 @@ def install_api(app: FastAPI, given: Operations) -> None:
             interpret=given.interpret,
             policy=given.policy,
             clock=given.clock,
+            holding=given.holding,
         ),
         delivery_routes(shapes, desk=given.desk, log=given.audit),
         preview_routes(shapes, desk=given.desk, previews=given.previews, interpret=given.interpret),
@@ -84,7 +89,9 @@ def install_api(app: FastAPI, given: Operations) -> None:
         review_routes(shapes, book=given.reviews, hub=given.hub),
         overview_routes(shapes, overview=given.overview, routes=ROUTES, shared=shared),
         bulk_routes(shapes, bulk=given.bulk, rehearsal=given.rehearsal),
-        connection_routes(shapes, board=given.board, connections=given.connections, shared=shared),
+        connection_routes(
+            shapes, board=given.board, connections=given.connections, shared=shared, rewinder=given.rewinder
+        ),
         mapping_routes(shapes, workshop=given.workshop),
         audit_routes(shapes, log=given.audit),
         alert_routes(

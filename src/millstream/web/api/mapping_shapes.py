@@ -140,10 +140,17 @@ class Samples(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[SampleEvent, ...]
 
 
+class VersionPlace(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page of versions ended."""
+
+    version: Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]
+
+
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
-    """What was published, the newest first."""
+    """One page of what was published, the newest first. `next` is where the next one begins; null: the last."""
 
     items: tuple[Version, ...]
+    next: str | None
 
 
 class PublishWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,6 +11,7 @@ from millstream.engine.overlays.trial import Diff, Preview
 from millstream.engine.overlays.workshop import SAMPLES_MAX, Standing, Workshop
 from millstream.ports.mappings import Content, Version
 from millstream.ports.overlay import Direction
+from millstream.ports.places import place_text
 from millstream.web.api.mapping_shapes import (
     ContentWish,
     DraftWish,
@@ -25,10 +26,11 @@ from millstream.web.api.mapping_shapes import (
     Tests,
     TrialWish,
     Validated,
+    VersionPlace,
     Versions,
 )
 from millstream.web.api.rights import Keeper, PayloadViewer, Viewer
-from millstream.web.api.shapes import Shapes, answer, document, refusals
+from millstream.web.api.shapes import PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, document, read_place, refusals
 
 T = TypeVar("T", bound=Content)
 
@@ -54,10 +56,20 @@ def _look(router: APIRouter, shapes: Shapes, workshop: Workshop) -> None:
             return answer(_shown(await workshop.standing((connection, direction)), identity))
 
     @router.get("/{connection}/{direction}/versions", summary="What was published", **shapes.answers(Versions, 404))
-    async def list_versions(connection: str, direction: Direction, identity: Viewer) -> Response:
+    async def list_versions(
+        connection: str,
+        direction: Direction,
+        identity: Viewer,
+        limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> Response:
+        place = read_place(after, VersionPlace)
         async with refusals():
-            found = await workshop.versions((connection, direction))
-        return answer(Versions(items=tuple(_for(identity, one) for one in found)))
+            found = await workshop.versions(
+                (connection, direction), limit=limit + 1, before=place.version if place else None
+            )
+        more = VersionPlace(found[limit - 1].version) if len(found) > limit else None
+        return answer(Versions(items=tuple(_for(identity, one) for one in found[:limit]), next=place_text(more)))
 
     @router.get(
         "/{connection}/{direction}/samples", summary="Orders to try a mapping on", **shapes.answers(Samples, 404)

@@ -9,7 +9,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from millstream.domain.access import Identity, Right
+from millstream.domain.holding import Deed
 from millstream.domain.order import SalesOrder
+from millstream.flows.holding import deeds_possible
 from millstream.flows.hub import Policy
 from millstream.flows.order_lines import LineStanding, is_partly_shipped, lines_of
 from millstream.flows.order_story import (
@@ -26,20 +28,24 @@ from millstream.flows.order_story import (
 )
 from millstream.flows.order_timeline import Gap, Moment, gaps_of, moments_of
 from millstream.ports.desk import AttemptRow, DeliveryRow, Desk, OrderStory, OrderSummary, PromiseRow, RelatedOrder
+from millstream.ports.holding import HoldDesk, HoldWanted
 from millstream.ports.lookup import NOT_IN_ERP, HitPlace, NewestPlace, OrderHit, OrderLookup, OrderState, WayPlace
+from millstream.ports.places import place_text
 from millstream.ports.records import BookedOrder, Records
 from millstream.ports.world import Clock
-from millstream.web.api.rights import Viewer
+from millstream.web.api.rights import Mender, Viewer
 from millstream.web.api.shapes import (
     PAGE_SIZE,
     PAGE_SIZE_MAX,
     PLAIN,
     Shapes,
     answer,
+    document,
     masked_email,
-    place_text,
     read_place,
+    refusals,
 )
+from millstream.web.api.wishes import Deciding
 from millstream.web.problems import FieldError, Problem
 
 NUMBER_MAX = 200
@@ -78,13 +84,15 @@ class OrderPage(msgspec.Struct, frozen=True, kw_only=True):
     """Everything about one order. `order` is the order itself, only with the right `view_payload`.
 
     `partly_shipped`: something has left, and something is still to leave. `replaces` is the order that an edit in the
-    store made this one from, `replaced_by` what it was made into.
+    store made this one from, `replaced_by` what it was made into. `can`: whether it may be put on hold in its store
+    now, or taken off.
     """
 
     state: str
     partly_shipped: bool
     replaces: RelatedOrder | None
     replaced_by: tuple[RelatedOrder, ...]
+    can: tuple[Deed, ...]
     summary: OrderSummary
     buyer: Buyer | None
     aliases: tuple[OrderNumber, ...]
@@ -108,8 +116,9 @@ def order_routes(
     interpret: Callable[[dict[str, Any]], SalesOrder],
     policy: Policy,
     clock: Clock,
+    holding: HoldDesk,
 ) -> APIRouter:
-    """Search and story."""
+    """Search, story, and the one thing that is done to an order itself."""
     router = APIRouter(prefix="/api/orders", tags=["orders"])
 
     @router.get("", summary="Orders by any number they carry, by state, or the newest", **shapes.answers(OrderList))
@@ -128,12 +137,32 @@ def order_routes(
     async def show_order(key: str, identity: Viewer) -> Response:
         story = await desk.order_story(key) if "\x00" not in key else None
         if story is None:
-            raise Problem("order.unknown", "No order has this key. `GET /api/orders?q=` finds it by any number.")
+            raise _unknown()
         booked = await records.booked_order(key)
         order = order_of(story, booked, interpret)
         return answer(_page(story, booked, order, policy, identity, clock.now()))
 
+    _hold(router, shapes, holding)
     return router
+
+
+def _hold(router: APIRouter, shapes: Shapes, holding: HoldDesk) -> None:
+    """On hold in the store, and off again."""
+
+    def add(deed: Deed, summary: str) -> None:
+        @router.post(f"/{{key}}/{deed}", summary=summary, **shapes.takes(Deciding, HoldWanted, 404, 409))
+        async def want(key: str, identity: Mender, wish: Annotated[Deciding, document(Deciding)]) -> Response:
+            if "\x00" in key:
+                raise _unknown()
+            async with refusals():
+                return answer(await holding.want(key, deed, reason=wish.reason.strip(), actor=identity.name))
+
+    add("hold", "Put it on hold in its store")
+    add("unhold", "Take it off hold in its store")
+
+
+def _unknown() -> Problem:
+    return Problem("order.unknown", "No order has this key. `GET /api/orders?q=` finds it by any number.")
 
 
 async def _found(
@@ -172,6 +201,7 @@ def _page(
         partly_shipped=is_partly_shipped(story, booked),
         replaces=story.replaces,
         replaced_by=story.replaced_by,
+        can=deeds_possible(story),
         summary=story.summary,
         buyer=_buyer(order, booked, masked=not sees_payload),
         aliases=tuple(

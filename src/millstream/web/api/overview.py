@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from millstream.domain.faults import Explanation, explain
 from millstream.engine.routes import Route
-from millstream.ports.overview import Cause, FailureView, Overview, RouteFlow, Today, ViewCount
+from millstream.ports.overview import Cause, CausePlace, FailureView, Overview, RouteFlow, Today, ViewCount
+from millstream.ports.places import place_text
 from millstream.web.api.rights import Viewer
-from millstream.web.api.shapes import PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer
+from millstream.web.api.shapes import PAGE_SIZE, PAGE_SIZE_MAX, Shapes, answer, read_place
 from millstream.web.api.shared import Shared, Watching
 from millstream.web.problems import Problem
 
@@ -28,10 +29,13 @@ class CauseShown(Cause, frozen=True, kw_only=True):
 
 
 class Failures(msgspec.Struct, frozen=True, kw_only=True):
-    """Causes, the one with most orders first; `more` says whether there are others."""
+    """One page of causes, the one with most orders first. `next` is where the next one begins; null: that was the last.
+
+    How many orders a cause has changes: one that gained or lost some between two pages may come again or be missed.
+    """
 
     items: tuple[CauseShown, ...]
-    more: bool
+    next: str | None
 
 
 class Views(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,15 +100,22 @@ def _failures(router: APIRouter, shapes: Shapes, overview: Overview, shared: Sha
         watching: Watching,
         view: FailureView = "all",
         limit: Annotated[int, Query(ge=1, le=PAGE_SIZE_MAX)] = PAGE_SIZE,
+        after: Annotated[str | None, Query(max_length=1000)] = None,
     ) -> Response:
+        place = read_place(after, CausePlace)
+
         async def find() -> Failures:
-            found = await overview.causes(limit=limit + 1, view=view, viewer=identity.name)
-            return Failures(items=tuple(map(_shown, found[:limit])), more=len(found) > limit)
+            found = await overview.causes(limit=limit + 1, view=view, viewer=identity.name, after=place)
+            last = found[limit - 1] if len(found) > limit else None
+            more = None if last is None else CausePlace(last.orders, last.fingerprint)
+            return Failures(items=tuple(map(_shown, found[:limit])), next=place_text(more))
 
         whose = identity.name if view == "mine" else None
-        return answer(await shared.ask(("failures", view, whose, limit), find, watching=watching))
+        return answer(await shared.ask(("failures", view, whose, limit, place), find, watching=watching))
 
-    @router.get("/failures/views", summary="How much there is in each view", **shapes.answers(Views))
+    @router.get(
+        "/failures/views", summary="How much there is in each view, with orders and money", **shapes.answers(Views)
+    )
     async def views(identity: Viewer, watching: Watching) -> Response:
         async def find() -> Views:
             return Views(items=tuple(await overview.views(identity.name)))

@@ -34,8 +34,7 @@ def preview_routes(shapes: Shapes, *, desk: Desk, previews: Previews, interpret:
     @router.get("/{delivery_id}/preview", summary="What it would send", **shapes.answers(Mapped, 404))
     async def preview(delivery_id: DeliveryId, _: PayloadViewer) -> Response:
         story = await seen(delivery_id)
-        payload = story.amended if story.amended is not None else story.data
-        return answer(previews.of(story.row.event_type, story.row.subscriber, payload))
+        return answer(await previews.of(story))
 
     @router.post(
         "/{delivery_id}/preview",
@@ -46,6 +45,6 @@ def preview_routes(shapes: Shapes, *, desk: Desk, previews: Previews, interpret:
         story = await seen(delivery_id)
         async with refusals():
             refuse_unreadable(story.row.event_type, wish.payload, interpret)
-        return answer(previews.of(story.row.event_type, story.row.subscriber, wish.payload))
+        return answer(await previews.of(story, wish.payload))
 
     return router

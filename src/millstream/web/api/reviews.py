@@ -28,6 +28,7 @@ from millstream.flows.reviews import (
     unlink_customer,
 )
 from millstream.ports.desk import DeliveryRow
+from millstream.ports.places import place_text
 from millstream.ports.reviews import HeldOrder, ReviewBook
 from millstream.web.api.deliveries import DeliveryId, unknown
 from millstream.web.api.mending import IfMatch, decision_of
@@ -40,7 +41,6 @@ from millstream.web.api.shapes import (
     answer,
     document,
     masked_email,
-    place_text,
     read_place,
 )
 from millstream.web.api.wishes import Deciding

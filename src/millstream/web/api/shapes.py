@@ -1,6 +1,5 @@
 """How the operator API reads and writes JSON, and how /openapi.json tells of it: from the same types."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Final, TypeVar
@@ -11,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from millstream.domain.errors import Conflict, Reject
+from millstream.ports.places import Place, place_in
 from millstream.web.body import decode_json, field_errors, read_body, require_media_type
 from millstream.web.openapi_doors import problem_answers
 from millstream.web.problems import PROBLEMS, FieldError, Problem
@@ -112,20 +112,12 @@ def answer(content: Any, *, status: int = 200, headers: dict[str, str] | None = 
     return Response(body, status_code=status, media_type="application/json", headers={**_HEADERS, **(headers or {})})
 
 
-def place_text(place: Any) -> str | None:
-    """Where the next page begins, as an opaque word."""
-    return None if place is None else urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
-
-
-def read_place(text: str | None, shape: type[T]) -> T | None:
+def read_place(text: str | None, shape: type[Place]) -> Place | None:
     """Reads one back. Refuses a word that was not given by the same list."""
     if not text:
         return None
-    try:
-        place = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=shape, strict=True)
-    except (ValueError, msgspec.MsgspecError):
-        place = None
-    if place is None or "\\u0000" in msgspec.json.encode(place).decode():
+    place = place_in(text, shape)
+    if place is None:
         errors = [FieldError(field="query.after", message="no place in this list")]
         raise Problem("request.invalid", "`after` must be the `next` of the page before.", errors=errors)
     return place
@@ -134,7 +126,10 @@ def read_place(text: str | None, shape: type[T]) -> T | None:
 _OF_REFUSAL: Final = {
     "bulk.category": "request.invalid",
     **dict.fromkeys(
-        ("delivery.not_mendable", "delivery.overtaken", "rule.not_waivable", "bulk.not_now", "bulk.too_large"),
+        (
+            *("delivery.not_mendable", "delivery.overtaken", "rule.not_waivable", "bulk.not_now", "bulk.too_large"),
+            *("order.not_holdable", "order.not_releasable", "position.none", "position.refused"),
+        ),
         "action.refused",
     ),
 }

@@ -51,6 +51,13 @@ def console_doors(*, openid: bool) -> APIRouter:
     return router
 
 
+def away() -> Response:
+    """In place of any page, while the database does not answer; it tries again by itself."""
+    response = _page(_read("away.html"))
+    response.status_code = 503
+    return response
+
+
 def _read(name: str) -> bytes:
     return (_STATIC / name).read_bytes()
 

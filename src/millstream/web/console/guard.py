@@ -9,8 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from millstream.domain.errors import Retry
 from millstream.web.auth.gate import WATCHING_HEADER, Gate
 from millstream.web.auth.origin import Origin
+from millstream.web.console.doors import away
 from millstream.web.console.visit import link_to, whole_path
 from millstream.web.problems import Problem
 
@@ -53,11 +55,22 @@ class ConsoleGuard:
             await _refuse(scope, receive, send)
         elif scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif NICEGUI_PATH not in path and not await self._is_known(Request(scope)):
-            answer = RedirectResponse(link_to("/sign-in", next=whole_path(Request(scope))), status_code=303)
-            await answer(scope, receive, send)
-        else:
+        elif NICEGUI_PATH in path:
             await self._app(scope, receive, _with_policy(send))
+        else:
+            await self._let_in(scope, receive, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            is_known = await self._is_known(Request(scope))
+        except Retry:
+            await away()(scope, receive, send)
+            return
+        if is_known:
+            await self._app(scope, receive, _with_policy(send))
+            return
+        answer = RedirectResponse(link_to("/sign-in", next=whole_path(Request(scope))), status_code=303)
+        await answer(scope, receive, send)
 
     async def _is_known(self, request: Request) -> bool:
         try:

@@ -30,6 +30,9 @@ def install_console(app: FastAPI, *, gate: Gate, public_url: str | None, openid:
     Opening.app, Opening.gate = app, gate
     for module in iter_modules(pages.__path__):
         import_module(f"{pages.__name__}.{module.name}")
+    from millstream.web.console import astray  # noqa: PLC0415 - last: what none of the pages answers comes here
+
+    pages_app.on_page_exception(astray.draw_failure)
     app.include_router(console_doors(openid=openid))
     ui.add_head_html(_HEAD, shared=True)
     ui.run_with(

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from nicegui import ui
+from nicegui import html, ui
 
 from millstream.web.console.api import UNAUTHENTICATED, Refused
-from millstream.web.console.parts import go
+from millstream.web.console.parts import go, moment
 from millstream.web.console.visit import Visit, link_to, whole_path
 
 EVERY_S: Final = 2.0
+UNAVAILABLE: Final = 503
 
 Fetch = Callable[..., Awaitable[Any]]
 Show = Callable[[Any], Any]
@@ -84,8 +85,13 @@ class Live:
             return
         self._trouble.clear()
         with self._trouble:
-            since = f" What you see is as of {self.asked_at:%H:%M:%S} UTC." if self.asked_at else ""
-            ui.label(f"This could not be read: {refusal.detail}{since}").classes("ms-warning")
+            away = "The database does not answer now; this goes on by itself once it does."
+            with html.p().classes("ms-warning"):
+                html.span(f"This could not be read: {away if refusal.status == UNAVAILABLE else refusal.detail} ")
+                if self.asked_at is not None:
+                    html.span("What you see is as of ")
+                    moment(self.asked_at, how="at")
+                    html.span(".")
 
 
 async def live(visit: Visit, fetch: Fetch, show: Show, *, every_s: float = EVERY_S) -> Live:

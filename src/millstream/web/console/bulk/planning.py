@@ -42,6 +42,8 @@ _TRYING: Final = ("retry", "release")
 _FORECASTS: Final = {
     "would_be_sent": "They would be sent",
     "already_there": "They are there already, and would be found",
+    "nothing_to_send": "They would send nothing",
+    "would_fail": "They would not go through as things are",
     "cannot_be_read": "They cannot be read",
 }
 _FORECAST: Final = "forecast"  # what an estimate gives as its reason: nobody ever reads it

@@ -78,7 +78,7 @@ class Actions:
         base = ("millstream", "deliveries")
         return [
             ("retry", shell_words(*base, "retry", number)),
-            ("amend", shell_words(*base, "amend", number, "order.json")),
+            ("amend", shell_words(*base, "amend", number, "order.json", "--reason", "REASON")),
             ("release", shell_words(*base, "release", number, "--reason", "REASON")),
             ("resolve", shell_words(*base, "resolve", number, "--category", "fixed_in_source", "--reason", "REASON")),
             ("reopen", shell_words(*base, "reopen", number, "--reason", "REASON")),

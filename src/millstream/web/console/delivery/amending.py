@@ -8,10 +8,18 @@ from nicegui import html, ui
 
 from millstream.web.console.api import Refused
 from millstream.web.console.comparing import compare, in_order_of
+from millstream.web.console.delivery.payload import about, warn
 from millstream.web.console.parts import REASON_MAX, button, command, heading, shell_words
 from millstream.web.console.visit import Visit
 
 TEXT_MAX: Final = 1_500_000
+
+
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    """A payload that the hub can read, and what would become of it."""
+
+    payload: dict[str, Any]
+    mapped: Mapping[str, Any]
 
 
 class _Form:
@@ -41,27 +49,33 @@ class _Form:
             command(shell_words("millstream", "deliveries", "amend", str(self._number), "order.json"))
 
     async def _send(self) -> None:
-        payload = await self._read()
-        if payload is None:
+        read = await self._read()
+        if read is None:
             return
         words = (self._reason.value or "").strip()
         if not words:
             self._reason.props.update(error=True, **{"error-message": "Say why in a few words"})
             self._reason.update()
             return
-        self._dialog.submit({"payload": payload, "reason": words})
+        self._dialog.submit({"payload": read.payload, "reason": words})
 
     async def _check(self) -> None:
-        payload = await self._read()
-        if payload is None:
+        read = await self._read()
+        if read is None:
             return
         self._verdict.clear()
         with self._verdict:
             html.p("The hub can read it, and its money closes. Nothing was sent.")
-            compare(self._original, payload, left_says="As it came", right_says="As you write it")
+            warn(read.mapped)
+            for words in about(read.mapped):
+                html.p(words).classes("ms-hint")
+            compare(self._original, read.payload, left_says="As it came", right_says="As you write it")
 
-    async def _read(self) -> dict[str, Any] | None:
-        """What was written, if it is JSON and the hub could read it; else says why not."""
+    async def _read(self) -> _Read | None:
+        """What was written, if it is JSON and the hub could read it; else says why not.
+
+        What stops its flow as things are is no fault of the payload's, and is no reason to refuse it.
+        """
         try:
             payload = msgspec.json.decode(self._text.value or "")
         except msgspec.DecodeError as error:
@@ -75,10 +89,10 @@ class _Form:
         except Refused as refusal:
             self._refuse(" ".join((refusal.detail, *refusal.errors)))
             return None
-        if mapped["fault"]:
+        if mapped["fault"] and not mapped["fault_code"]:
             self._refuse(mapped["fault"])
             return None
-        return payload
+        return _Read(payload=payload, mapped=mapped)
 
     def _refuse(self, why: str) -> None:
         self._verdict.clear()

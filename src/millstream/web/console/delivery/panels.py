@@ -1,17 +1,15 @@
-"""The tabs of a delivery: what it carries, what was tried, what was called, what people did."""
+"""The tabs of a delivery: what was tried, what was called, what people did."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import msgspec
-from nicegui import html, ui
+from nicegui import html
 
-from millstream.domain.access import Right
 from millstream.domain.credit import is_credit
-from millstream.web.console.comparing import compare
-from millstream.web.console.parts import code_block, empty, heading, known, moment, span, table
+from millstream.web.console.parts import attempt, button, code_block, empty, heading, known, moment, span, table
 from millstream.web.console.visit import Visit
 
 _OUTCOMES: Final = {
@@ -39,83 +37,6 @@ _CREDIT_AGREED: Final = "credit agreed"
 _KNOWN_DETAIL: Final = frozenset({"delivery", "amended"})
 
 
-async def payload_panel(visit: Visit, path: str, found: Mapping[str, Any]) -> None:
-    """The payload, what somebody amended it to, and what would become of it; any two of them beside each other."""
-    if not visit.may(Right.VIEW_PAYLOAD):
-        empty("Payloads are not shown to you.", "An administrator can give you a role with the right view_payload.")
-        return
-    mapped = await visit.api.get(f"{path}/preview", watching=True)
-    documents = _documents(found, mapped)
-    if mapped["fault"]:
-        html.p(f"It would not be sent as it is: {mapped['fault']}").classes("ms-warning")
-    choices = list(documents)
-    first, second = choices[0], choices[1 if found["amended"] is not None else -1]
-    with html.div().classes("ms-row"):
-        left = ui.select(choices, value=first, label="Left").classes("ms-choose")
-        right = ui.select(choices, value=second, label="Right").classes("ms-choose")
-    html.p(_about(mapped)).classes("ms-hint")
-    place = html.div()
-
-    def draw() -> None:
-        place.clear()
-        with place:
-            compare(
-                documents[str(left.value)],
-                documents[str(right.value)],
-                left_says=str(left.value),
-                right_says=str(right.value),
-            )
-
-    left.on_value_change(draw)
-    right.on_value_change(draw)
-    draw()
-
-
-def _documents(found: Mapping[str, Any], mapped: Mapping[str, Any]) -> dict[str, Any]:
-    documents = {"As it came": found["data"]}
-    if found["amended"] is not None:
-        documents["As amended"] = found["amended"]
-    if mapped["order"] is not None:
-        documents["As the hub reads it"] = mapped["order"]
-    if mapped["records"]:
-        documents[f"As {mapped['connection']} would get it"] = _sent(mapped["records"])
-    return documents
-
-
-def _sent(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Each record with what is laid over it. One that stands within another one already is shown once."""
-    shown: dict[str, Any] = {}
-    for record in records:
-        within = any(_holds(whole, record["fields"]) for whole in shown.values())
-        if not within:
-            shown[record["label"]] = {**record["fields"], **record["overlaid"]}
-        elif record["overlaid"]:
-            shown[f"{record['label']}, laid over it"] = record["overlaid"]
-    return shown
-
-
-def _holds(whole: Any, part: Any) -> bool:
-    if whole == part:
-        return True
-    inner = whole.values() if isinstance(whole, dict) else whole if isinstance(whole, list) else ()
-    return any(_holds(one, part) for one in inner)
-
-
-def _about(mapped: Mapping[str, Any]) -> str:
-    if not mapped["records"]:
-        whom = mapped["connection"] or "the hub itself"
-        return (
-            f"The connector of {whom} tells of no record for this event: the order as the hub reads it is shown."
-            if mapped["order"] is not None
-            else f"Nothing is mapped for {whom}: this event carries no order."
-        )
-    laid_over = f" The mapping {mapped['overlay']} is laid over it." if mapped["overlay"] else ""
-    return (
-        "Worked out now, nothing was sent. What only the other system knows, such as its ids, stands there in words "
-        f"or as 0.{laid_over}"
-    )
-
-
 def attempts_panel(found: Mapping[str, Any]) -> None:
     """Every try."""
     attempts = found["attempts"]
@@ -124,7 +45,12 @@ def attempts_panel(found: Mapping[str, Any]) -> None:
         return
     rows: list[tuple[Any, ...]] = []
     before: str | None = None
+    told = 0
     for one in attempts:
+        if one["n"] > told + 1:
+            rows.append(("…", "–", "–", "–", f"{one['n'] - told - 1:,} more tries are left out", "–", "–", "–"))
+            before = None
+        told = one["n"]
         waited = None if before is None else _seconds(before, one["started_at"])
         rows.append(
             (
@@ -226,11 +152,15 @@ def _status(call: Mapping[str, Any]) -> None:
 
 
 async def history_panel(visit: Visit, path: str) -> None:
-    """Who did what to it, from the audit trail."""
+    """Who did what to it, from the audit trail; what is older comes when it is asked for."""
     found = await visit.api.get(f"{path}/history", watching=True)
     if not found["items"]:
         empty("Nobody did anything to it yet.")
         return
+    _draw_history(visit, path, found)
+
+
+def _draw_history(visit: Visit, path: str, found: Mapping[str, Any]) -> None:
     table(
         "History",
         ("When", "Who", "What", "Details"),
@@ -244,8 +174,19 @@ async def history_panel(visit: Visit, path: str) -> None:
             for row in found["items"]
         ],
     )
-    if found["more"]:
-        html.p("There is more of it in the audit trail.").classes("ms-hint")
+    if not found["next"]:
+        return
+    rest = html.div()
+
+    async def older() -> None:
+        following = await attempt(visit.api.get(f"{path}/history", after=found["next"]))
+        if following is not None:
+            rest.clear()
+            with rest:
+                _draw_history(visit, path, following)
+
+    with rest:
+        button("Older", older)
 
 
 def _did(row: Mapping[str, Any]) -> str:

@@ -91,9 +91,9 @@ class Bench:
         found: Json = await self.visit.api.get(self._path, watching=watching)
         return found
 
-    async def versions(self) -> list[Json]:
-        """What was published."""
-        found: list[Json] = (await self.visit.api.get(f"{self._path}/versions"))["items"]
+    async def versions(self, after: str | None = None) -> Json:
+        """A page of what was published."""
+        found: Json = await self.visit.api.get(f"{self._path}/versions", after=after)
         return found
 
     async def look_for_samples(self) -> None:

@@ -6,19 +6,36 @@ from typing import Any
 from nicegui import html
 
 from millstream.web.console.mapping.bench import Bench, Json
-from millstream.web.console.parts import button, card, empty, moment, table
+from millstream.web.console.parts import attempt, button, card, empty, moment, table
 
 RollBack = Callable[[int], Awaitable[None]]
 
 
-def draw_versions(bench: Bench, versions: list[Json], roll_back: RollBack) -> None:
-    """The newest first, each with its rules."""
+def draw_versions(bench: Bench, versions: Json, roll_back: RollBack) -> None:
+    """The newest first, each with its rules; what is older comes when it is asked for."""
     with card("Versions"):
-        if not versions:
+        if not versions["items"]:
             empty("Nothing was ever published.", "The first publication makes version 1.")
             return
-        columns = ("Version", "Published", "By", "Why", "Rules", "Do")
-        table("Versions", columns, [_row(bench, one, roll_back) for one in versions], numbers=(0,))
+        _draw_page(bench, versions, roll_back)
+
+
+def _draw_page(bench: Bench, versions: Json, roll_back: RollBack) -> None:
+    columns = ("Version", "Published", "By", "Why", "Rules", "Do")
+    table("Versions", columns, [_row(bench, one, roll_back) for one in versions["items"]], numbers=(0,))
+    if not versions["next"]:
+        return
+    rest = html.div()
+
+    async def older() -> None:
+        following = await attempt(bench.versions(versions["next"]))
+        if following is not None:
+            rest.clear()
+            with rest:
+                _draw_page(bench, following, roll_back)
+
+    with rest:
+        button("Older versions", older)
 
 
 def _row(bench: Bench, version: Json, roll_back: RollBack) -> tuple[Any, ...]:

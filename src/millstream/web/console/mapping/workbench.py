@@ -91,7 +91,7 @@ class Workbench:
             versions = await attempt(self._bench.versions())
         self._versions.clear()
         with self._versions:
-            draw_versions(self._bench, versions or [], self._roll_back)
+            draw_versions(self._bench, versions or {"items": [], "next": None}, self._roll_back)
 
     async def _try(self) -> None:
         """Another expression, another order: tried, and only what came of it is drawn, so that typing goes on."""

@@ -30,7 +30,8 @@ class Story:
 
     def __init__(self, visit: Visit, path: str, first: dict[str, Any]) -> None:
         self._visit = visit
-        self._path = path
+        self.path = path
+        self.number = str(first["summary"]["number"] or first["summary"]["order_key"])
         self._known = _lasting(first)
         self._asked_at = monotonic()
         self._refusal: Refused | None = None
@@ -47,13 +48,17 @@ class Story:
 
         return fetch
 
+    def ask_anew(self) -> None:
+        """After an action: what was known a moment ago is not good enough."""
+        self._asked_at = float("-inf")
+
     async def _ask(self, *, watching: bool) -> None:
         async with self._turn:
             if monotonic() - self._asked_at < FRESH_S:
                 return
             self._asked_at = monotonic()
             try:
-                self._known = _lasting(await self._visit.api.get(self._path, watching=watching))
+                self._known = _lasting(await self._visit.api.get(self.path, watching=watching))
                 self._refusal = None
             except Refused as refusal:
                 self._refusal = refusal

@@ -20,6 +20,8 @@ FACTS: Final = {
     "order.incomplete_in_crm": "A draft in the CRM, which lacks a product",
     "order.cancellation_confirmed": "Cancellation confirmed by the ERP",
     "order.cancelled_by_erp": "Cancelled by the ERP",
+    "order.rest_cancelled_by_erp": "A part cancelled by the ERP",
+    "order.rest_cancelled": "A part will not come",
     "order.hold_wanted": "Somebody wants it on hold in the store",
     "order.unhold_wanted": "Somebody wants it off hold in the store",
     "order.rescheduled": "Plan changed in the ERP",
@@ -28,6 +30,7 @@ FACTS: Final = {
     "order.shipment_reported": "Shipment reported by the ERP",
     "order.packed": "Packed",
     "order.shipped": "Shipped",
+    "order.tracked": "Tracking numbers came later",
     "order.delivered": "Delivered",
     "order.delivery_reported": "Delivery reported by the carrier",
 }

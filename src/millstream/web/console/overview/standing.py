@@ -23,7 +23,7 @@ AT_RISK: Final = link_to("/inbox", view="at_risk")
 
 
 def draw_alerts(found: dict[str, Any]) -> None:
-    """What is amiss: the effect on the business first."""
+    """What is amiss, the urgent first: the effect on the business, then the rest."""
     with card("What is amiss"):
         if not found["items"]:
             if found["looked_at"] is None:
@@ -37,7 +37,7 @@ def draw_alerts(found: dict[str, Any]) -> None:
         with html.ul().classes("ms-alerts"):
             for each in found["items"]:
                 _alert(each["alert"])
-        if found["next"]:
+        if found["more"]:
             link("All of them", link_to("/alerts"))
 
 
@@ -47,7 +47,7 @@ def _alert(alert: dict[str, Any]) -> None:
         with html.div():
             link(alert["effect"], link_to(f"/alerts/{alert['id']}"))
             with html.div().classes("ms-hint"):
-                html.span(f"{alert['code']} since ")
+                html.span(f"{'urgent, ' if alert['urgent'] else ''}{alert['code']} since ")
                 moment(alert["opened_at"])
                 if alert["acknowledged_by"]:
                     html.span(f" · {alert['acknowledged_by']} is on it")

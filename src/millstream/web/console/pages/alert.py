@@ -1,15 +1,19 @@
 """One alert: its cause, who was told, what to do, and the orders behind it where it is about orders that differ."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 from urllib.parse import quote
 
 from nicegui import html, ui
 
+from millstream.web.console.alert.taking import may_take_on, take_on
 from millstream.web.console.alert.words import behind, cause_in_words, state_in_words
 from millstream.web.console.api import Refused
-from millstream.web.console.frame import page
-from millstream.web.console.live import live
+from millstream.web.console.frame import page, retitle
+from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
+    button,
     card,
     chip,
     code_block,
@@ -24,6 +28,8 @@ from millstream.web.console.parts import (
 )
 from millstream.web.console.visit import Visit, link_to
 
+NONE_SUCH: Final = frozenset({404, 422})  # no such alert, or no number at all
+
 
 @page("/alerts/{alert_id}", title="Alert")
 async def alert(visit: Visit) -> None:
@@ -33,26 +39,61 @@ async def alert(visit: Visit) -> None:
     try:
         first = await visit.api.get(path)
     except Refused as refusal:
+        if refusal.status not in NONE_SUCH:
+            raise
         ui.context.client.status_code = 404
-        empty(f"There is no alert {alert_id[:20]}.", refusal.detail)
+        empty(f"There is no alert {alert_id[:20]}.", "The list has what is amiss now, and what was.")
         link("All alerts", link_to("/alerts"))
         return
+    retitle(f"Alert {alert_id}: {first['alert']['code']}")
+    with html.div().classes("ms-live"):
+        await _OneAlert(visit, path).begin()
+        await _draw_drift(visit, first)
+        _draw_runbook(first)
 
-    async def fetch(*, watching: bool) -> Any:
-        return await visit.api.get(path, watching=watching)
 
-    await live(visit, fetch, _show)
+async def _draw_drift(visit: Visit, first: dict[str, Any]) -> None:
     if first["alert"]["code"] == "drift":
+        place, here = visit.query("after"), f"/alerts/{first['alert']['id']}"
 
         async def drift(*, watching: bool) -> Any:
-            return await visit.api.get("/api/alerts/drift", watching=watching)
+            return await visit.api.get("/api/alerts/drift", after=place, watching=watching)
 
-        await live(visit, drift, _show_drift)
-    _draw_runbook(first)
+        await live(visit, drift, partial(_show_drift, here=here, place=place))
 
 
-def _show(found: dict[str, Any]) -> None:
-    alert = found["alert"]
+class _OneAlert:
+    """How it stands, kept as it is now; and the dialog in which somebody takes it on, out of reach of that."""
+
+    def __init__(self, visit: Visit, path: str) -> None:
+        self._visit = visit
+        self._path = path
+        self._live: Live | None = None
+
+    async def begin(self) -> None:
+        """Draws it, and keeps it so."""
+        with html.div():
+            self._outside = ui.element("div")
+            self._live = await live(self._visit, self._fetch, self._show)
+
+    async def _fetch(self, *, watching: bool) -> Any:
+        return await self._visit.api.get(self._path, watching=watching)
+
+    def _show(self, found: dict[str, Any]) -> None:
+        alert = found["alert"]
+        _draw_alert(alert, lambda: self._draw_button(alert))
+        _draw_told(found)
+
+    def _draw_button(self, alert: dict[str, Any]) -> None:
+        if may_take_on(self._visit, alert):
+            button("I am on it", lambda: self._take_on(alert["id"]), main=True)
+
+    async def _take_on(self, alert_id: int) -> None:
+        if await take_on(self._visit, alert_id, self._outside) and self._live is not None:
+            await self._live.again()
+
+
+def _draw_alert(alert: dict[str, Any], draw_button: Callable[[], None]) -> None:
     text, address = behind(alert)
     with card():
         with html.div().classes("ms-row"):
@@ -64,9 +105,14 @@ def _show(found: dict[str, Any]) -> None:
         html.p(alert["effect"]).classes("ms-effect")
         facts(_facts(alert))
         with html.div().classes("ms-actions"):
+            draw_button()
             link(text, address)
             link("All alerts", link_to("/alerts"))
             command(shell_words("millstream", "alerts", "show", str(alert["id"])))
+
+
+def _draw_told(found: dict[str, Any]) -> None:
+    alert = found["alert"]
     with card("Who was told"):
         if found["told"]:
             rows = [_told(each) for each in found["told"]]
@@ -81,7 +127,7 @@ def _show(found: dict[str, Any]) -> None:
 def _facts(alert: dict[str, Any]) -> list[tuple[str, Any]]:
     moments = (
         ("Since", "opened_at"),
-        ("Told", "fired_at"),
+        ("Fired", "fired_at"),
         ("Told again, as nobody was on it", "escalated_at"),
         ("Taken on", "acknowledged_at"),
         ("Last seen true", "last_true_at"),
@@ -107,12 +153,19 @@ def _told(each: dict[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def _show_drift(found: dict[str, Any]) -> None:
+def _show_drift(found: dict[str, Any], *, here: str, place: str) -> None:
     with card("The orders that differ") as drawn:
         drawn.props.update(id="drift")
         html.p(f"{found['count']} of {found['checked']} orders that were compared in the last day.").classes("ms-hint")
         rows = [_differing(each) for each in found["differing"]]
         table("Orders that differ", ("Order", "What differs", "Since", "Compared"), rows)
+        if not (place or found["next"]):
+            return
+        with html.nav(**{"aria-label": "Pages of orders that differ"}).classes("ms-actions"):
+            if place:
+                link("Those that differ longest", f"{link_to(here)}#drift")
+            if found["next"]:
+                link("More orders", f"{link_to(here, after=found['next'])}#drift")
 
 
 def _differing(each: dict[str, Any]) -> tuple[Any, ...]:

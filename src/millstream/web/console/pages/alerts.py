@@ -1,18 +1,15 @@
 """Alerts: what is amiss and what it does, the urgent first; who is on it; what was amiss before."""
 
-from functools import partial
 from typing import Any, Final
 
 from nicegui import html, ui
 
 from millstream.domain.access import Right
+from millstream.web.console.alert.taking import may_take_on, take_on
 from millstream.web.console.alert.words import behind, cause_in_words, state_in_words
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
-    Given,
-    ask_reason,
-    attempt,
     button,
     card,
     chip,
@@ -37,6 +34,8 @@ CHANGING: Final = ("effect", "last_true_at")  # at every look: told in place, so
 async def alerts(visit: Visit) -> None:
     """What is open, drawn anew only when an alert comes, goes or is taken on; below, what is over."""
     await live(visit, lambda **how: _looked_at(visit, **how), _show_looked_at)
+    if not visit.may(Right.MANAGE_ALERTS):
+        html.p("To take one on needs the right “manage_alerts”.").classes("ms-hint")
     await OpenAlerts(visit).begin()
     code, after = visit.query("code"), visit.query("after")
 
@@ -116,7 +115,7 @@ class OpenAlerts:
     def _draw_actions(self, alert: dict[str, Any]) -> None:
         text, address = behind(alert)
         with html.div().classes("ms-actions"):
-            if alert["state"] == "firing" and self._visit.may(Right.MANAGE_ALERTS):
+            if may_take_on(self._visit, alert):
                 button("I am on it", lambda: self._take_on(alert), main=True)
             link(text, address)
             link("What to do, who was told", link_to(f"/alerts/{alert['id']}"))
@@ -124,27 +123,8 @@ class OpenAlerts:
                 command(shell_words("millstream", "alerts", "ack", str(alert["id"])))
 
     async def _take_on(self, alert: dict[str, Any]) -> None:
-        with self._outside:
-            said = await ask_reason(
-                f"You are on alert {alert['id']}",
-                "Nobody else is called for it, nor for what was told together with it. Say what the others should "
-                "know, if you like.",
-                do="I am on it",
-                needed=False,
-                cli=partial(_ack_command, alert["id"]),
-            )
-        if said is None:
-            return
-        path = f"/api/alerts/{alert['id']}/acknowledge"
-        await attempt(self._visit.api.post(path, {"note": said[0]}), done=f"Alert {alert['id']} is yours.")
-        if self._live is not None:
+        if await take_on(self._visit, alert["id"], self._outside) and self._live is not None:
             await self._live.again()
-
-
-def _ack_command(alert_id: int, given: Given) -> str:
-    words = next((value for label, value in given.items() if label.startswith("Reason")), None)
-    said = ("--note", words.strip()) if words and words.strip() else ()
-    return shell_words("millstream", "alerts", "ack", *said, str(alert_id))
 
 
 def _facts(alert: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -1,6 +1,8 @@
 """Bulk: one action on everything a filter means. Estimate, start, watch, pause, resume, cancel."""
 
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Final
 
 from nicegui import html
 
@@ -12,10 +14,12 @@ from millstream.web.console.live import live
 from millstream.web.console.parts import command, empty, link, shell_words
 from millstream.web.console.visit import Visit, link_to
 
+ROWS: Final = 50
+
 
 @page("/inbox/bulk", title="Bulk actions")
 async def bulk(visit: Visit) -> None:
-    """With a filter in the address: what it would come to. Without one: the newest bulk actions."""
+    """With a filter in the address: what it would come to. Without one: bulk actions page by page, the newest first."""
     with html.p():
         link("← Inbox", link_to("/inbox"))
     wish = wish_of(visit)
@@ -31,12 +35,30 @@ async def bulk(visit: Visit) -> None:
 
 
 async def _newest(visit: Visit) -> None:
-    async def fetch(*, watching: bool) -> Any:
-        return (await visit.api.get("/api/bulk", watching=watching))["items"]
+    place = visit.query("after")
 
-    await live(visit, fetch, list_of)
+    async def fetch(*, watching: bool) -> Any:
+        return await visit.api.get("/api/bulk", after=place, limit=ROWS, watching=watching)
+
+    await live(visit, fetch, partial(_show, place=place))
     with html.div().classes("ms-actions"):
-        command(shell_words("millstream", "bulk", "show"))
+        command(shell_words("millstream", "bulk", "list", *([f"--after={place}"] if place else [])))
+
+
+def _show(found: Mapping[str, Any], *, place: str) -> None:
+    if place and not found["items"]:
+        empty("There are no older bulk actions.")
+    else:
+        list_of(found["items"])
+    if not (place or found["next"]):
+        return
+    with html.nav(**{"aria-label": "Pages of bulk actions"}).classes("ms-actions"):
+        if place:
+            link("Newest", link_to("/inbox/bulk"))
+        if found["next"]:
+            link("Older bulk actions", link_to("/inbox/bulk", after=found["next"]))
+        else:
+            html.span("No older bulk actions.").classes("ms-hint")
 
 
 @page("/inbox/bulk/{bulk_id}", title="Bulk action")

@@ -31,6 +31,7 @@ from millstream.web.console.parts import (
     tag,
     why,
 )
+from millstream.web.console.rewinding import REWINDABLE, rewind
 from millstream.web.console.visit import Visit, link_to
 
 WINDOWS: Final = {900: "15 minutes", 3600: "hour", 86_400: "day"}
@@ -145,6 +146,7 @@ class Card:
         self._board = board
         self._visit = visit
         self._name = str(item["name"])
+        self._kind = str(item["kind"])
         self._window = window
         self._shown: Any = None
         self._brakes: dict[str, ui.button] = {}
@@ -163,6 +165,10 @@ class Card:
         for brake in BRAKES:
             made = button(brake.title, partial(self._pull, brake), icon=brake.icon)
             self._brakes[brake.verb] = made.props(f'aria-label="{brake.title} {self._spoken()}"')
+        if self._kind in REWINDABLE:
+            path = f"/api/connections/{quote(self._name, safe='')}/rewind"
+            act = partial(rewind, self._visit, self._name, path)
+            button("Rewind", act, icon="history").props(f'aria-label="Rewind {self._spoken()}"')
         self._test = button("Test", self._examine, icon="network_check").props(f'aria-label="Test {self._spoken()}"')
 
     def _spoken(self) -> str:

@@ -9,7 +9,8 @@ from nicegui import html, ui
 
 from millstream.web.console.api import Refused
 from millstream.web.console.delivery.actions import Actions
-from millstream.web.console.delivery.panels import attempts_panel, calls_panel, history_panel, payload_panel
+from millstream.web.console.delivery.panels import attempts_panel, calls_panel, history_panel
+from millstream.web.console.delivery.payload import payload_panel
 from millstream.web.console.failing import (
     concerns,
     connections,

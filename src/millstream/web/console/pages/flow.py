@@ -8,12 +8,13 @@ from urllib.parse import quote
 from nicegui import html, ui
 
 from millstream.domain.states import OPEN_STATES
+from millstream.web.console.failing import state_chip
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
 from millstream.web.console.overview.choice import choice
 from millstream.web.console.overview.flow_map import FlowMap, draw_quiet, draw_table, words
 from millstream.web.console.overview.flow_plan import Bounds, judged
-from millstream.web.console.parts import card, chip, empty, heading, link, moment, table
+from millstream.web.console.parts import card, empty, heading, link, moment, table
 from millstream.web.console.visit import Visit, link_to
 
 WINDOWS: Final = {"300": "5 min", "900": "15 min", "3600": "1 h"}
@@ -150,7 +151,7 @@ def _draw_queue(deliveries: list[dict[str, Any]]) -> None:
         (
             (
                 partial(_order, each["subject"]),
-                partial(chip, each["state"]),
+                partial(state_chip, each["state"]),
                 partial(moment, each["created_at"], how="ago"),
                 str(each["tries"]),
                 _next_try(each),

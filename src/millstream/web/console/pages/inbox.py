@@ -21,7 +21,7 @@ from millstream.web.console.failing import (
 )
 from millstream.web.console.frame import page
 from millstream.web.console.live import EVERY_S, Live, live
-from millstream.web.console.parts import card, command, empty, link, moment, shell_words, spark, table, tag
+from millstream.web.console.parts import card, command, empty, link, moment, money, shell_words, spark, table, tag
 from millstream.web.console.visit import Visit, link_to
 
 VIEWS: Final = {
@@ -40,27 +40,38 @@ _NOTHING: Final = {
     "snoozed": "Nothing is snoozed.",
     "resolved": "Nobody resolved a delivery within 30 days.",
 }
-CAUSES_MAX: Final = 100
+CAUSES: Final = 50  # on one page
 
 
 @page("/inbox", title="Inbox")
 async def inbox(visit: Visit) -> None:
-    """Views with counts, then the causes of the view, the one with most orders first."""
+    """Views with counts, then the causes of the view page by page, the one with most orders first."""
     asked = visit.query("view", "all")
     view = asked if asked in get_args(FailureView) else "all"
+    place = visit.query("after")
     names = await connections(visit)
 
     async def fetch(*, watching: bool) -> Any:
         return {
             "views": (await visit.api.get("/api/failures/views", watching=watching))["items"],
-            "causes": await visit.api.get("/api/failures", view=view, limit=CAUSES_MAX, watching=watching),
+            "causes": await visit.api.get("/api/failures", view=view, after=place, limit=CAUSES, watching=watching),
         }
 
-    part = await live(visit, fetch, partial(_show, view=view, names=names))
+    part = await live(visit, fetch, partial(_show, view=view, place=place, names=names))
     _looked_at(part)
     with html.div().classes("ms-actions"):
         link("Bulk actions", link_to("/inbox/bulk"))
-        command(shell_words("millstream", "deliveries", "list"))
+        command(_shell(view, visit.name, place))
+
+
+def _shell(view: str, name: str, place: str) -> str:
+    """The same page of the same view at the command line, which has no user of its own."""
+    words = ["millstream", "deliveries", "causes"]
+    if view != "all":
+        words += ["--view", view]
+    if view == "mine":
+        words.append(f"--assignee={name}")
+    return shell_words(*words, *([f"--after={place}"] if place else []))
 
 
 def _looked_at(part: Live) -> None:
@@ -78,27 +89,51 @@ def _looked_at(part: Live) -> None:
     ui.timer(EVERY_S, tell)
 
 
-def _show(found: Mapping[str, Any], *, view: str, names: Mapping[str, str]) -> None:
+def _show(found: Mapping[str, Any], *, view: str, place: str, names: Mapping[str, str]) -> None:
     with html.nav(**{"aria-label": "Views"}).classes("ms-views"):
         for one in found["views"]:
             _view(one, is_here=one["view"] == view)
     causes = found["causes"]["items"]
-    if not causes:
+    if causes:
+        (here,) = [one for one in found["views"] if one["view"] == view]
+        html.p(f"In this view: {_amounts(here)}.").classes("ms-hint")
+        with card():
+            table(
+                "Failures by cause",
+                ("What fails", "For whom", "Orders", "Money", "24 hours", "Last seen", "Looked after by"),
+                [_row(cause, names) for cause in causes],
+                numbers=(2,),
+            )
+    elif place:
+        empty("There are no more causes.", "What stood here has gone on, or moved to an earlier page.")
+    else:
         empty(_NOTHING[view], "A failure appears here by itself as soon as there is one.")
-        return
-    with card():
-        table(
-            "Failures by cause",
-            ("What fails", "For whom", "Orders", "Money", "24 hours", "Last seen", "Looked after by"),
-            [_row(cause, names) for cause in causes],
-            numbers=(2,),
-        )
-    if found["causes"]["more"]:
-        html.p(f"These are the {len(causes)} causes with most orders; there are more.").classes("ms-hint")
+    if place or found["causes"]["next"]:
+        _pages(view, place, found["causes"]["next"])
+
+
+def _pages(view: str, place: str, following: str | None) -> None:
+    which = None if view == "all" else view
+    with html.nav(**{"aria-label": "Pages of causes"}).classes("ms-actions"):
+        if place:
+            link("Those with most orders", link_to("/inbox", view=which))
+        if following:
+            link("More causes", link_to("/inbox", view=which, after=following))
+        else:
+            html.span("No more causes.").classes("ms-hint")
+
+
+def _amounts(one: Mapping[str, Any]) -> str:
+    """How much there is in a view, in words."""
+    worth = [money(total["amount"], total["currency"]) for total in one["money"]]
+    if one["orders_without_total"]:
+        worth.append(f"{one['orders_without_total']} whose money is not known")
+    orders = f"{one['orders']} orders" + (f" ({', '.join(worth)})" if worth else "")
+    return f"{one['causes']} causes, {one['deliveries']} deliveries, {orders}"
 
 
 def _view(one: Mapping[str, Any], *, is_here: bool) -> None:
-    says = f"{one['causes']} causes, {one['deliveries']} deliveries"
+    says = _amounts(one)
     with html.a(href=link_to("/inbox", view=one["view"] if one["view"] != "all" else None)).classes("ms-view") as made:
         html.span(VIEWS[one["view"]])
         html.span(str(one["causes"]), **{"aria-hidden": "true"}).classes("ms-count")

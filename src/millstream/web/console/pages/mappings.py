@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from nicegui import html
+from nicegui import html, ui
 
 from millstream.web.console.api import Refused
 from millstream.web.console.frame import page, retitle
@@ -13,6 +13,8 @@ from millstream.web.console.parts import card, chip, command, empty, link, momen
 from millstream.web.console.visit import Visit, link_to
 
 NEVER: Final = "never published"
+NOT_FOUND: Final = 404
+NONE_SUCH: Final = frozenset({NOT_FOUND, 422})  # no such connection, or no direction at all
 
 
 @page("/mappings", title="Mappings")
@@ -66,7 +68,11 @@ async def workbench(visit: Visit) -> None:
     try:
         mapping = await visit.api.get(f"/api/mappings/{place}")
     except Refused as refusal:
-        empty(refusal.detail)
+        if refusal.status not in NONE_SUCH:
+            raise
+        ui.context.client.status_code = NOT_FOUND
+        known = refusal.detail if refusal.status == NOT_FOUND else "A direction is inbound or outbound."
+        empty(f"There is no mapping {place}.", known)
         link("All mappings", link_to("/mappings"))
         return
     bench = Bench(visit, mapping)

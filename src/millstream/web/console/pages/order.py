@@ -13,6 +13,7 @@ from millstream.web.console.order.cards import draw_lines, draw_money, draw_prom
 from millstream.web.console.order.deliveries import Deliveries
 from millstream.web.console.order.head import draw_head, head_of
 from millstream.web.console.order.history import FILTERS, draw_filters, draw_history
+from millstream.web.console.order.holding import Holding
 from millstream.web.console.order.lanes import draw_lanes
 from millstream.web.console.order.story import Story, entries_of
 from millstream.web.console.parts import card, command, empty, link, shell_words
@@ -54,6 +55,7 @@ async def _draw_parts(visit: Visit, story: Story, here: str) -> None:
         return {name: found[name] for name in ("moments", "gaps", "told")}
 
     await live(visit, story.part(head_of, loud=True), draw_head)
+    await _draw_holding(visit, story)
     with _section("timeline"):
         # Without a filter the list on this page has every entry; with one, the whole list is a page of its own.
         href = link_to(here) if chosen else ""
@@ -75,6 +77,15 @@ async def _draw_parts(visit: Visit, story: Story, here: str) -> None:
     if visit.may(Right.VIEW_PAYLOAD):
         with card("Raw order").classes("ms-order-section"):
             await live(visit, story.part(lambda found: found["order"]), draw_raw)
+
+
+async def _draw_holding(visit: Visit, story: Story) -> None:
+    async def again() -> None:
+        story.ask_anew()
+        await part.again()
+
+    actions = Holding(visit, story.path, story.number, again)
+    part = await live(visit, story.part(lambda found: found["can"]), actions.draw)
 
 
 def _section(name: str) -> html.section:

@@ -8,6 +8,7 @@ from nicegui import html, ui
 
 from millstream.domain.access import Right
 from millstream.web.console.api import Refused
+from millstream.web.console.failing import state_chip
 from millstream.web.console.frame import page, retitle
 from millstream.web.console.live import Live, live
 from millstream.web.console.parts import (
@@ -78,10 +79,9 @@ class _Review:
         with html.div().classes("ms-row"):
             heading("Accounts it may be")
             ui.space()
-            button("Ask the CRM again", self._ask, icon="refresh")
-        self._accounts = html.div(**{"aria-live": "polite"})
-        with self._accounts:
-            html.p("The CRM is being asked…").classes("ms-hint")
+            button("Ask the CRM again", self._ask_again, icon="refresh")
+        self._accounts = html.div(**{"aria-live": "polite"}).classes("ms-after")
+        self._draw_asking()
         ui.timer(0.05, self._ask, once=True)
 
     async def _fetch(self, *, watching: bool) -> Any:
@@ -100,7 +100,7 @@ class _Review:
                 facts(
                     (
                         ("Order", lambda: link(found["order_number"] or delivery["subject"], _order(delivery))),
-                        ("State", lambda: chip(delivery["state"])),
+                        ("State", lambda: state_chip(delivery["state"])),
                         ("Why it waits", KINDS.get(found["kind"], found["kind"]) if found["open"] else "it does not"),
                         ("Value", money(found["grand_total"], found["currency"])),
                         ("Since", lambda: moment(delivery["updated_at"])),
@@ -129,11 +129,25 @@ class _Review:
 
     # --- what the CRM says
 
+    def _draw_asking(self) -> None:
+        self._accounts.clear()
+        with self._accounts:
+            html.p("The CRM is being asked…").classes("ms-hint")
+
+    async def _ask_again(self) -> None:
+        self._draw_asking()
+        await self._ask()
+
     async def _ask(self) -> None:
-        found = await attempt(self._visit.api.get(self._path))
-        if found is not None:
-            self._found, self._asked_at = found, datetime.now(UTC)
-            self._draw_accounts()
+        try:
+            self._found = await self._visit.api.get(self._path)
+        except Refused as refusal:
+            self._accounts.clear()
+            with self._accounts:
+                ui.label(f"The CRM could not be asked: {refusal.detail}").classes("ms-warning")
+            return
+        self._asked_at = datetime.now(UTC)
+        self._draw_accounts()
 
     def _draw_accounts(self) -> None:
         found = self._found
@@ -211,8 +225,18 @@ class _Review:
             heading("Link to an account by its id")
             html.p("The id as the CRM shows it in the account's address.")
             field = ui.input("Id of the account").props("outlined autofocus maxlength=100").classes("ms-wide")
+
+            def go_on() -> None:
+                crm_id = (field.value or "").strip()
+                if crm_id:
+                    dialog.submit(crm_id)
+                    return
+                field.props.update(error=True, **{"error-message": "Type the id, as 001…"})
+                field.update()
+
+            field.on("keydown.enter", go_on)
             with html.div().classes("ms-actions"):
-                button("Go on", lambda: dialog.submit((field.value or "").strip()), main=True)
+                button("Go on", go_on, main=True)
                 button("Back", lambda: dialog.submit(None))
         crm_id = await dialog
         dialog.delete()

@@ -3,7 +3,7 @@
 from nicegui import html
 
 from millstream.web.console.frame import page
-from millstream.web.console.parts import card, link
+from millstream.web.console.parts import card, command, link, shell_words
 from millstream.web.console.settings.tabs import TABS, draw_tabs
 from millstream.web.console.visit import Visit, link_to
 
@@ -30,7 +30,9 @@ async def settings(visit: Visit) -> None:
                 html.p(SAYS[title])
                 if not visit.may(right):
                     html.p(f"Needs the right “{right}”.").classes("ms-hint")
-    html.p(
-        "Everything else stands in the settings file and the environment, and is read at the start: connections, "
-        "retries, policies. `millstream doctor` tries it."
-    ).classes("ms-hint")
+    with html.div().classes("ms-actions"):
+        html.span(
+            "Everything else stands in the settings file and the environment, and is read at the start: connections, "
+            "retries, policies. The doctor tries it."
+        ).classes("ms-hint")
+        command(shell_words("millstream", "doctor"))

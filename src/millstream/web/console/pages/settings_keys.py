@@ -14,6 +14,7 @@ from millstream.web.console.pages.settings_users import ROLES
 from millstream.web.console.parts import (
     Given,
     button,
+    card,
     chip,
     command,
     empty,
@@ -65,7 +66,8 @@ class Keys:
             empty("No program has a key.", "A key lets a program use the API with some rights, for a while.")
             return
         rows = [self._row(key) for key in found]
-        table("Keys", ("Name", "Rights", "Made by", "Good until", "Last used", "State", "Change"), rows)
+        with card():
+            table("Keys", ("Name", "Rights", "Made by", "Good until", "Last used", "State", "Change"), rows)
 
     def _row(self, key: dict[str, Any]) -> tuple[Any, ...]:
         revoked = key.get("revoked_at") is not None

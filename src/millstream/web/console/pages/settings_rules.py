@@ -30,6 +30,7 @@ from millstream.web.console.settings.tabs import draw_tabs
 from millstream.web.console.visit import Visit
 
 HOW_LONG: Final = "For how long"
+SHORT: Final = 20  # characters of a value that stay on one line
 OFF_FOR: Final = {"": "until somebody switches it on", "1": "1 hour", "8": "8 hours", "24": "1 day", "168": "7 days"}
 TOGETHER: Final = {"alerts.quiet_from": ("alerts.quiet_from", "alerts.quiet_until")}
 TOGETHER_TOO: Final = {"alerts.quiet_until": TOGETHER["alerts.quiet_from"]}
@@ -127,9 +128,9 @@ class AlertRules:
         level = standing["level"]
         return (
             lambda: _meaning(level),
-            value_in_words(level, standing["value"]),
+            lambda: _value(level, standing["value"]),
             lambda: _source(standing),
-            value_in_words(level, level["setting"]),
+            lambda: _value(level, level["setting"]),
             lambda: self._draw_change(standing, levels, channels),
         )
 
@@ -216,6 +217,11 @@ def _switched(rule: dict[str, Any]) -> None:
 def _meaning(level: dict[str, Any]) -> None:
     html.div(level["meaning"])
     html.div(level["name"]).classes("ms-hint")
+
+
+def _value(level: dict[str, Any], value: Any) -> None:
+    words = value_in_words(level, value)
+    html.span(words).classes("ms-nowrap" if len(words) <= SHORT else "")
 
 
 def _source(standing: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from nicegui import html, ui
 from millstream.domain.access import Right
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
-from millstream.web.console.parts import button, chip, command, empty, known, moment, note, shell_words, table
+from millstream.web.console.parts import button, card, chip, command, empty, known, moment, note, shell_words, table
 from millstream.web.console.settings.forms import Unfinished, fill_in, filled, text_field
 from millstream.web.console.settings.tabs import draw_tabs
 from millstream.web.console.visit import Visit
@@ -55,7 +55,8 @@ class Secrets:
         if not rows:
             empty("No secret is kept here.", "Credentials stand in the settings file or the environment, then.")
             return
-        table("Secrets", ("Name", "State", "Used by", "Set", "By", "Change"), rows)
+        with card():
+            table("Secrets", ("Name", "State", "Used by", "Set", "By", "Change"), rows)
 
     def _missing(self, name: str, places: list[str]) -> tuple[Any, ...]:
         return (name, lambda: chip("not set", "bad"), ", ".join(places), None, None, lambda: self._draw_set(name))

@@ -9,7 +9,19 @@ from nicegui import html, ui
 from millstream.domain.access import Right, Role
 from millstream.web.console.frame import page
 from millstream.web.console.live import Live, live
-from millstream.web.console.parts import Cli, Given, button, chip, command, moment, note, operand, shell_words, table
+from millstream.web.console.parts import (
+    Cli,
+    Given,
+    button,
+    card,
+    chip,
+    command,
+    moment,
+    note,
+    operand,
+    shell_words,
+    table,
+)
 from millstream.web.console.settings.forms import Unfinished, choice_field, fill_in, filled, text_field
 from millstream.web.console.settings.tabs import draw_tabs
 from millstream.web.console.visit import Visit
@@ -63,7 +75,8 @@ class Users:
 
     def _show(self, found: list[dict[str, Any]]) -> None:
         rows = [self._row(user) for user in found]
-        table("Users", ("Name", "Role", "Signs in by", "Since", "State", "Change"), rows)
+        with card():
+            table("Users", ("Name", "Role", "Signs in by", "Since", "State", "Change"), rows)
 
     def _row(self, user: dict[str, Any]) -> tuple[Any, ...]:
         disabled = user["disabled_at"] is not None

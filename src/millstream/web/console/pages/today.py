@@ -20,6 +20,7 @@ WINDOWS: Final = {"1": ("1 h", 60), "24": ("24 h", 1800), "168": ("7 days", 10_8
 """Hours back -> what it is called, and how long one stretch of the charts is."""
 NEWEST: Final = 8
 ALERTS: Final = 5
+ALERTS_MAX: Final = 200  # looked through for the urgent ones
 DENIED: Final = 403
 
 
@@ -65,16 +66,17 @@ async def _numbers(visit: Visit, hours: str, pulse: Pulse, *, matrix: html.div, 
 
 async def _alerts(visit: Visit, *, watching: bool) -> Any:
     try:
-        found = await visit.api.get("/api/alerts", open=True, limit=ALERTS, watching=watching)
+        found = await visit.api.get("/api/alerts", open=True, limit=ALERTS_MAX, watching=watching)
     except Refused as refusal:
         if refusal.status != DENIED:
             raise
         return None
-    if found["items"]:
-        for shown in found["items"]:
-            del shown["alert"]["last_true_at"]
-        del found["looked_at"]  # worth telling only where there is nothing else to tell
-    return found
+    if not found["items"]:
+        return {"items": [], "more": False, "looked_at": found["looked_at"]}
+    items = sorted(found["items"], key=lambda each: (not each["alert"]["urgent"], each["alert"]["id"]))
+    for shown in items[:ALERTS]:
+        del shown["alert"]["last_true_at"]
+    return {"items": items[:ALERTS], "more": len(items) > ALERTS}
 
 
 async def _connections(visit: Visit, *, watching: bool) -> Any:

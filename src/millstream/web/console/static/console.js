@@ -36,18 +36,27 @@
   }
 
   // A part that is drawn anew has other elements: whoever stood at one by keyboard goes on at the one in its place.
-  let stoodAt = null;
+  // Whoever closes a dialog goes on where it was opened. What is gone for good leaves them in the page's content.
+  let stoodAt = null, stoodBefore = null;
   const twins = (tag, href, label) => [...document.querySelectorAll(tag)].filter(
     (node) => node.getAttribute("href") === href && (label === null || labelOf(node) === label));
   const labelOf = (node) => node.getAttribute("aria-label") ?? node.textContent;
-  function remember({ target }) {
+  function remember(event) {
+    const target = event.target.closest(".q-btn") ?? event.target; // a button pressed by mouse keeps the focus inside
     const tag = target.tagName, href = target.getAttribute("href"), label = href === null ? labelOf(target) : null;
-    stoodAt = { target, tag, href, label, at: twins(tag, href, label).indexOf(target) };
+    const isInDialog = target.closest(".q-dialog") !== null;
+    stoodAt = { target, tag, href, label, isInDialog, at: twins(tag, href, label).indexOf(target) };
+    if (!isInDialog) stoodBefore = stoodAt;
+  }
+  function inPlaceOf({ target, tag, href, label, at }) {
+    if (target.isConnected) return target;
+    const there = twins(tag, href, label);
+    return there[Math.min(at, there.length - 1)];
   }
   function keepFocus() {
     if (!stoodAt || stoodAt.target.isConnected || document.activeElement !== document.body) return;
-    const there = twins(stoodAt.tag, stoodAt.href, stoodAt.label);
-    there[Math.min(stoodAt.at, there.length - 1)]?.focus({ preventScroll: true });
+    const place = stoodAt.isInDialog ? stoodBefore : stoodAt;
+    ((place && inPlaceOf(place)) ?? document.getElementById("content"))?.focus({ preventScroll: true });
   }
   document.addEventListener("focusin", remember);
 
