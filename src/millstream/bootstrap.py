@@ -42,7 +42,7 @@ from millstream.ports.erp import ErpPort
 from millstream.ports.secrets import SecretValue
 from millstream.ports.tap import Tap
 from millstream.ports.world import World
-from millstream.settings import Settings, SettingsError, spell_out
+from millstream.settings import Settings, SettingsError, and_see, spell_out, where_settings_were_looked_for
 from millstream.store.alerts import PostgresAlertBook
 from millstream.store.audit import AuditTrail
 from millstream.store.database import Database
@@ -81,8 +81,9 @@ def connector(kind: str, section: dict[str, Any]) -> Connector:
     section_name = {"commerce": "store"}.get(kind, kind)
     name = section.get("kind")
     if name not in known:
+        wrong = "names no kind" if name is None else f"kind = {name!r} is not known"
         raise SettingsError(
-            f"[{section_name}] kind = {name!r} is not known. Known: {', '.join(known)}. "
+            f"[{section_name}] {wrong}. Known: {', '.join(known)}. "
             f"Set it in millstream.toml or as MILLSTREAM_{section_name.upper()}__KIND."
         )
     return published(CONNECTORS[kind, name])
@@ -97,7 +98,7 @@ def open_port(kind: str, section: dict[str, Any], kit: WireKit) -> Any:
         settings = spec.settings.model_validate(own)
     except ValidationError as error:
         faults = spell_out(error, spec.settings, section_name)
-        raise SettingsError(f"{faults}. See docs/connectors/{spec.name}.md.") from None
+        raise SettingsError(and_see(faults, f"docs/connectors/{spec.name}.md")) from None
     return spec.open(str(section.get("name") or spec.name), settings, kit)
 
 
@@ -363,12 +364,20 @@ class OpenDatabase(msgspec.Struct, frozen=True, kw_only=True):
             self.embedded.stop()
 
 
-async def open_database(settings: Settings, *, migrate: bool = True) -> OpenDatabase:
-    """The external PostgreSQL the settings name, or the embedded one; migrated, unless that is not wanted yet."""
+async def open_database(settings: Settings, *, migrate: bool = True, make: bool = True) -> OpenDatabase:
+    """The external PostgreSQL the settings name, or the embedded one; migrated, unless that is not wanted yet.
+
+    Where there is no embedded one, it is made; with `make` false it is refused, so that looking leaves nothing behind.
+    """
     async with AsyncExitStack() as undo:
         url, embedded = settings.database_url, None
         if url is None:
             embedded = EmbeddedPostgres(settings.data_dir / "postgres")
+            if not make and not embedded.exists:
+                raise SettingsError(
+                    f"no database is here: {embedded.folder.absolute()} does not exist, and database_url is not set. "
+                    f"`millstream serve` makes one; if you mean another: {where_settings_were_looked_for()}."
+                )
             url = await asyncio.to_thread(embedded.start)
             undo.callback(embedded.stop)
         database = Database(url)

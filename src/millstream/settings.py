@@ -278,7 +278,7 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError(f"{spell_out(error, Settings)}. See {GUIDE}.") from None
+        raise SettingsError(and_see(spell_out(error, Settings), GUIDE)) from None
     except TOMLDecodeError as error:
         raise SettingsError(f"{path or CONFIG_DEFAULT} is no TOML: {error}") from None
     except UnreadableVariableError as error:
@@ -290,10 +290,34 @@ def read_settings() -> Settings:
 def _refuse_unknown_variables() -> None:
     """A variable nobody reads is a mistake: a mistyped address would start another database in silence."""
     for variable in sorted(name.upper() for name in os.environ):
-        name = variable.removeprefix(PREFIX).partition("__")[0].lower()
+        first, nested, rest = variable.removeprefix(PREFIX).partition("__")
+        name = first.lower()
         if variable.startswith(PREFIX) and name not in Settings.model_fields and not _NO_SETTING.fullmatch(variable):
-            likely = _did_you_mean(name, Settings.model_fields)
-            raise SettingsError(f"{variable} is set, and there is no setting {name}{likely}. See {GUIDE}.")
+            spelled = f"{PREFIX}{{}}{nested}{rest}"
+            likely = _did_you_mean(name, Settings.model_fields, spelled=spelled)
+            raise SettingsError(and_see(f"{variable} is set, and there is no setting {name}{likely}", GUIDE))
+
+
+def refuse_without_systems(settings: Settings) -> None:
+    """For what works with the systems, before anything is opened. Raises SettingsError when none is named at all."""
+    if not (settings.store or settings.erp or settings.crm):
+        raise SettingsError(f"no store, ERP or CRM is named: {where_settings_were_looked_for()}. See {GUIDE}.")
+
+
+def where_settings_were_looked_for() -> str:
+    """Which file was read or is not there, and what to do about it; for whoever stands in another folder."""
+    path = Path(os.environ.get(CONFIG_VARIABLE, CONFIG_DEFAULT)).absolute()
+    if path.exists():
+        return f"{path} was read; add what is missing there, or go to the folder of the {CONFIG_DEFAULT} you mean"
+    return (
+        f"no settings file is here, looked for was {path}. Go to the folder of your {CONFIG_DEFAULT}, "
+        f"set {CONFIG_VARIABLE} to its path, or write one"
+    )
+
+
+def and_see(faults: str, guide: str) -> str:
+    """The message of a mistake, and where to read on."""
+    return f"{faults}{'' if faults.endswith('?') else '.'} See {guide}."
 
 
 def spell_out(error: ValidationError, model: type[BaseModel], *section: str) -> str:
@@ -318,9 +342,11 @@ def _names_beside(model: type[BaseModel], place: tuple[int | str, ...]) -> Itera
     return model.model_fields
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
+def _did_you_mean(name: str, known: Iterable[str], *, spelled: str | None = None) -> str:
+    """`spelled`: how the whole name is written, with {} for the part that is wrong."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1)
     if close:
-        return f"; did you mean {close[0]}?"
+        likely = close[0] if spelled is None else spelled.replace("{}", close[0].upper(), 1)
+        return f"; did you mean {likely}?"
     return f"; known are {', '.join(names)}" if names else ""

@@ -42,6 +42,11 @@ async def test_figures_come_from_calls_and_what_processes_saw(desk):
     (process,) = crm["processes"]
     assert (process["worker"], process["breaker"], crm["breaker"]) == ("w1", "closed", "closed")
     assert (process["in_use"], process["concurrency"] > 0) == (0, True)
+    desk.house.world.clock.advance(60)
+    await desk.house.hub.hub.crm.check()  # no delivery's call: a poll, a test
+    await desk.house.hub.operating.keeper.exchange()
+    asked = await standing(desk)
+    assert (asked["calls"], asked["last_good_at"] > crm["last_good_at"]) == (crm["calls"], True)
     desk.house.world.clock.advance(3600)
     later = await standing(desk)
     assert (later["calls"], later["error_share"], later["breaker"]) == (0, None, None)

@@ -181,6 +181,8 @@ def test_an_address_without_a_page_is_answered_by_a_page_that_leads_on(signed_in
     assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert "No page has this address." in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
+    page = signed_in.get("/console/inbox/cause/00000000made0up")
+    assert (page.status_code, "No cause of this name is known." in page.text) == (404, True)
     stranger = httpx.get(f"{town.url}/console/nowhere/at-all")
     assert (stranger.status_code, "/console/sign-in" in stranger.headers["location"]) == (303, True)
     assert httpx.get(f"{town.url}/console/_nicegui/nothing.js").status_code == 404

@@ -65,7 +65,7 @@ def test_a_new_customer_gets_an_account_and_another_order_is_rejected(town, held
     assert [one for one in town.sim("crm", "GET", "records?object=Contact")["Contact"] if one["LastName"] == "Who"]
     page = person("order_desk").open(f"/reviews/{other}")
     decide(page, "Reject the order", "a test", do="Reject")
-    page.locator(".ms-chip", has_text="discarded").wait_for()
+    page.locator(".ms-chip", has_text="resolved").wait_for()
     assert town.order(rejected)["state"] == "discarded"
 
 

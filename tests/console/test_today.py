@@ -77,7 +77,7 @@ def test_counts_lead_to_the_inbox_to_the_reviews_and_to_the_orders_in_that_state
     row = card(page, "Orders by state and age").get_by_role("row", name=re.compile("review"))
     row.get_by_role("link").last.click()
     page.wait_for_url("**/console/orders?state=review")
-    orders = page.get_by_role("region", name="Orders in the state review, the newest first")
+    orders = page.get_by_role("region", name="Orders in the state review, the last to come in first")
     orders.get_by_role("link", name=order["number"], exact=True).wait_for()
     states = {hit["state"] for hit in town.api.get("/api/orders", params={"state": "review"}).json()["items"]}
     assert states == {"review"}

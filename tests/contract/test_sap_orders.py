@@ -8,12 +8,13 @@ from random import Random
 import msgspec
 import pytest
 
-from fakes.promise_bench import loses_answer
+from fakes.promise_bench import loses_answer, spoils
 from fakes.real_tryton import address
 from fakes.s4hana import CUSTOMER, S4Hana
 from fakes.world import START
 from millstream.connectors.sap_s4hana.mapping import reference_of
 from millstream.domain.errors import Reject, Retry, Unknown
+from millstream.domain.values import Money
 from millstream.wire.http import TransportError
 
 KEY = "shop-1-000000042"
@@ -277,7 +278,24 @@ async def test_items_have_list_prices_lead_times_and_say_what_is_not_sold(s4):
     assert {sku for sku, item in found.items() if not item.salable} == {"VALVE-080", "MOTOR-1K"}
     assert found["SEAL-KIT"].price is None
     assert found.keys() == {"VALVE-050", "VALVE-080", "SEAL-KIT", "MOTOR-1K"}
-    assert (await s4.erp.find_items(["VALVE-050"], currency="USD", quantities={}))["VALVE-050"].price is None
+    assert found["VALVE-050"].other_prices == ()
+
+
+async def test_a_price_in_another_currency_is_told_as_what_it_is_and_never_as_the_orders(s4):
+    found = (await s4.erp.find_items(["VALVE-050"], currency="USD", quantities={}))["VALVE-050"]
+    assert (found.price, found.other_prices) == (None, (Money(Decimal("89.90"), "EUR"),))
+
+
+async def test_a_document_in_another_currency_is_held_though_its_number_is_the_stores(s4):
+    s4.wire.always(
+        spoils(lambda answer: msgspec.structs.replace(answer, body=answer.body.replace(b'"EUR"', b'"USD"'))),
+        only=lambda request: request.method == "GET" and "A_SalesOrder" in request.url,
+    )
+    with pytest.raises(Reject) as refused:
+        await s4.place(KEY)
+    assert refused.value.code == "erp.total_differs"
+    assert "SAP computes 282.20 USD" in refused.value.message
+    assert [one["DeliveryBlockReason"] != "" for one in await s4.orders()] == [True]
 
 
 async def test_a_line_with_options_is_ordered_by_the_material_behind_them(s4):

@@ -48,7 +48,7 @@ async def test_a_day_of_faults_loses_doubles_and_disorders_nothing(seeds, databa
     assert [deed for deed in DEEDS if not deeds[deed]] == [], "nobody in the plant ever did these"
 
 
-@pytest.mark.parametrize("seed", TWICE)
+@pytest.mark.parametrize("seed", [TWICE[0], pytest.param(TWICE[1], marks=pytest.mark.thorough)])
 async def test_a_seed_decides_everything(seed, database):
     _, first = await lived(seed, database)
     _, second = await lived(seed, database)

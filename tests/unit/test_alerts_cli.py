@@ -6,7 +6,7 @@ import pytest
 
 from fakes.house import House
 from fakes.notifier import RecordingNotifier
-from fakes.shell import Shell
+from fakes.shell import InnerShell, Shell
 from millstream.domain.errors import Retry
 
 pytestmark = pytest.mark.quick_commits
@@ -30,7 +30,13 @@ async def shell(database):
     await house.hub.worker.run_due()
     await house.hub.watch.look()
     await database.close()
-    return Shell(database.url)
+    return InnerShell(database.url)
+
+
+@pytest.fixture
+def process(shell):
+    """A process of its own: the library that tells people warns where it is loaded."""
+    return Shell(shell.env["MILLSTREAM_DATABASE_URL"])
 
 
 async def test_alerts_are_listed_shown_and_taken_on(shell):
@@ -56,13 +62,13 @@ async def test_alerts_are_listed_shown_and_taken_on(shell):
     assert (await shell("alerts", "show", 99))[0] == 1
 
 
-async def test_a_channel_that_does_not_work_is_told_with_exit_code_1_and_without_its_secret(shell):
-    code, out, _ = await shell("alerts", "test")
+async def test_a_channel_that_does_not_work_is_told_with_exit_code_1_and_without_its_secret(process):
+    code, out, _ = await process("alerts", "test")
     assert (code, "No channel is set" in out) == (1, True)
-    shell.env["MILLSTREAM_ALERTS__ALLOW_PRIVATE"] = "true"
-    shell.env["MILLSTREAM_ALERTS__CHANNELS__DESK"] = f"json://127.0.0.1:9/{SECRET}"
-    shell.env["MILLSTREAM_ALERTS__CHANNELS__TEAM"] = f"nosuch://{SECRET}"
-    code, out, err = await shell("alerts", "test")
+    process.env["MILLSTREAM_ALERTS__ALLOW_PRIVATE"] = "true"
+    process.env["MILLSTREAM_ALERTS__CHANNELS__DESK"] = f"json://127.0.0.1:9/{SECRET}"
+    process.env["MILLSTREAM_ALERTS__CHANNELS__TEAM"] = f"nosuch://{SECRET}"
+    code, out, err = await process("alerts", "test")
     assert code == 1
     assert "desk: the channel did not take it" in out
     assert "team: its URL is none that Apprise understands" in out
@@ -111,12 +117,12 @@ async def test_a_change_that_cannot_be_is_refused_by_name(shell, wish, said):
     assert said in err
 
 
-async def test_one_channel_can_be_tried_alone(shell):
-    shell.env["MILLSTREAM_ALERTS__CHANNELS__DESK"] = f"json://127.0.0.1:9/{SECRET}"
-    shell.env["MILLSTREAM_ALERTS__CHANNELS__TEAM"] = f"nosuch://{SECRET}"
-    code, out, _ = await shell("alerts", "test", "--channel", "team")
+async def test_one_channel_can_be_tried_alone(process):
+    process.env["MILLSTREAM_ALERTS__CHANNELS__DESK"] = f"json://127.0.0.1:9/{SECRET}"
+    process.env["MILLSTREAM_ALERTS__CHANNELS__TEAM"] = f"nosuch://{SECRET}"
+    code, out, _ = await process("alerts", "test", "--channel", "team")
     assert (code, out.strip()) == (1, "team: its URL is none that Apprise understands")
-    assert (await shell("alerts", "test", "--channel", "fax"))[0] == 2
+    assert (await process("alerts", "test", "--channel", "fax"))[0] == 2
 
 
 async def test_while_nothing_was_compared_it_is_not_known_whether_the_systems_agree(shell):

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from fakes.access import LOOPBACK, PASSWORD, AccessHouse, sign_in
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 from millstream.domain.access import Role
 from millstream.engine.world import SystemWorld
 
@@ -17,7 +17,7 @@ def house(database):
 
 @pytest.fixture
 def shell(database):
-    return Shell(database.url)
+    return InnerShell(database.url)
 
 
 async def test_the_set_up_link_that_is_shown_works_as_it_stands_and_there_is_none_afterwards(house, shell):

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from fakes.house import CRM, STORE, House
-from fakes.shell import InnerShell, Shell
+from fakes.shell import InnerShell
 from millstream.cli import doctor
 from millstream.engine.connections import CHECK_TIMEOUT_S, tried
 from millstream.web.api import connections
@@ -20,7 +20,7 @@ def house(database):
 
 @pytest.fixture
 def shell(database, house):
-    shell = Shell(database.url, house)
+    shell = InnerShell(database.url, house)
     shell.env |= {"MILLSTREAM_CRM__KIND": "salesforce", "MILLSTREAM_CRM__NAME": "crm"}
     return shell
 
@@ -69,7 +69,7 @@ async def test_a_drain_and_the_budget_are_told_with_what_is_not_known(house, she
 
 
 async def test_one_connection_is_tried_and_what_was_found_is_kept(house, database):
-    shell = Shell(database.url, house).knows_systems()
+    shell = InnerShell(database.url, house).knows_systems()
     code, out, err = await shell("connections", "test", CRM["name"])
     assert (code, "✗" in out, STORE["name"] in out) == (1, True, False), out + err
     (row,) = await house.rows("select actor, subject from audit where action = 'connection.test'")

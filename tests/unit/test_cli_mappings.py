@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fakes.house import CRM, STORE, House, store_credentials
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 
 RULES = """
 [fields.order]
@@ -28,7 +28,7 @@ def house(database):
 
 @pytest.fixture
 def shell(database, house):
-    shell = Shell(database.url, house)
+    shell = InnerShell(database.url, house)
     sections = {
         "STORE": {**STORE, **store_credentials(house.store_app)},
         "CRM": CRM,

@@ -1,12 +1,12 @@
 """Orders by how a number begins, as the page Orders finds them."""
 
 from fakes.house import House
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 
 
 async def test_orders_are_found_by_how_a_number_begins(database):
     house = House(database)
-    shell = Shell(database.url, house)
+    shell = InnerShell(database.url, house)
     numbers = [(await house.place())["increment_id"] for _ in range(2)]
     await house.settle_down()
     code, out, err = await shell("orders", "list", "--number", numbers[0][:4])

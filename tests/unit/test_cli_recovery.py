@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from fakes.house import House
-from fakes.shell import Shell
+from fakes.shell import InnerShell, Shell
 from millstream.store.schema import migrations
 
 
@@ -15,7 +15,7 @@ async def shell(database):
     await house.place()
     await house.settle_down()
     await database.close()
-    return Shell(database.url)
+    return InnerShell(database.url)
 
 
 async def value(shell, query):
@@ -84,8 +84,9 @@ async def test_migrate_shows_where_each_step_stands_and_changes_nothing_when_dry
 @pytest.mark.parametrize("command", [("serve",), ("work",), ("doctor",), ("orders", "list"), ("migrate",)])
 async def test_no_process_starts_on_a_schema_that_is_too_new_for_it(shell, command):
     await value(shell, "insert into migration (name, floor) values ('9999_post_new.sql', 99)")
-    shell.env["MILLSTREAM_PORT"] = "0"
-    code, _, err = await shell(*command)
+    process = Shell(shell.env["MILLSTREAM_DATABASE_URL"])  # of its own: some of these would stay
+    process.env |= {"MILLSTREAM_PORT": "0", "MILLSTREAM_STORE__KIND": "adobe_commerce"}
+    code, _, err = await process(*command)
     assert code == 2
     assert "schema.newer" in err
     assert "Install the version" in err

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from fakes.world import START
 from millstream.domain import events
 from millstream.flows import ROUTES
-from millstream.web.console.order.cards import sum_of
+from millstream.web.console.delivery.panels import tries_words
+from millstream.web.console.order.cards import sum_of, unjudged_words
 from millstream.web.console.order.scale import Scale, rows
 from millstream.web.console.order.story import ENTRIES_MAX, entries_of
 from millstream.web.console.order.words import FACTS, SUBSCRIBERS, moment_words
+from millstream.web.console.parts import state_word
 
 
 def at(seconds):
@@ -55,6 +57,42 @@ def test_spans_in_one_row_do_not_overlap_unless_there_are_no_rows_left(given_spa
     for row in range(most - 1):
         mine = [span for span, its in zip(spans, placed, strict=True) if its == row]
         assert all(earlier[1] <= later[0] for earlier, later in pairwise(mine))
+
+
+@pytest.mark.parametrize(
+    ("line_id", "state", "is_last", "says"),
+    [
+        (None, "confirmed", True, "open"),
+        (None, "delivered", True, "not judged"),
+        (None, "delivered", False, "replaced by a later one"),
+        ("1", "delivered", True, "judged with the whole order"),
+    ],
+)
+def test_a_promise_that_is_not_judged_says_why(line_id, state, is_last, says):
+    promise = {"line_id": line_id, "ship_date": "2026-11-30"}
+    assert unjudged_words(promise, state, is_last=is_last) == says
+    assert unjudged_words({"line_id": None, "ship_date": None}, "confirmed", is_last=True) == "no date to judge"
+
+
+@pytest.mark.parametrize(
+    ("tries", "counted", "running", "says"),
+    [
+        (0, 0, False, "none yet"),
+        (1, 1, False, "1; it counts towards giving up"),
+        (1, 1, True, "1, under way; it counts towards giving up"),
+        (1, 0, False, "1; it does not count towards giving up"),
+        (5, 1, False, "5; 1 of them counts towards giving up"),
+        (5, 3, True, "5, the last of them under way; 3 of them count towards giving up"),
+        (5, 5, False, "5; all of them count towards giving up"),
+        (5, 0, False, "5; none of them counts towards giving up"),
+    ],
+)
+def test_tries_are_told_as_one_says_it(tries, counted, running, says):
+    assert tries_words(tries, counted, running=running) == says
+
+
+def test_what_the_ledger_calls_discarded_is_resolved_to_people():
+    assert (state_word("discarded"), state_word("half_open")) == ("resolved", "half open")
 
 
 def test_every_fact_and_every_subscriber_has_its_words():

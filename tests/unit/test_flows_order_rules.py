@@ -14,11 +14,10 @@ from millstream.flows.made_earlier import differences
 from millstream.flows.order_to_erp import (
     aliases_of,
     base_total,
-    item_of,
     main_reason,
-    refuse_stale_prices,
     refuse_unless_money_closes,
 )
+from millstream.flows.prices import item_of, refuse_stale_prices
 from millstream.ports.erp import ErpItem
 
 ONE_PERCENT = Decimal(1)
@@ -95,9 +94,32 @@ def test_a_cent_is_always_allowed_so_that_cheap_things_may_round():
     assert held_for(order(line("0.07")), item("0.05"), tolerance=Decimal(0)).code == "price.stale"
 
 
-def test_a_price_the_erp_does_not_know_or_has_in_another_currency_is_no_reason_to_hold():
+def test_a_price_the_erp_does_not_know_is_no_reason_to_hold():
     assert held_for(order(line("1")), item(None)) is None
-    assert held_for(order(line("1")), item("100", currency="USD")) is None
+
+
+def in_dollars(price="110") -> ErpItem:
+    return msgspec.structs.replace(item(None), other_prices=(euro("7", "CHF"), euro(price, "USD")))
+
+
+def test_a_price_in_the_websites_currency_is_compared_at_the_rate_the_store_sold_at():
+    sold = {"base_currency": "USD", "base_rate": Decimal("0.9")}  # 100 USD are 90 EUR
+    assert held_for(order(line("99"), **sold), in_dollars()) is None
+    held = held_for(order(line("110"), **sold), in_dollars())  # the number is theirs, the currency is not
+    assert held.code == "price.stale"
+    assert "the ERP's price is 99.00 EUR (110.00 USD at the store's rate of 0.9)" in held.message
+    both = msgspec.structs.replace(in_dollars("7"), price=euro("100"))
+    assert held_for(order(line("100"), **sold), both) is None
+
+
+@pytest.mark.parametrize(
+    "sold", [{}, {"base_currency": "USD"}, {"base_currency": "GBP", "base_rate": Decimal(2)}], ids=str
+)
+def test_a_price_in_a_currency_the_store_tells_no_rate_for_holds_the_order_until_somebody_says_it_is_right(sold):
+    held = held_for(order(line("110"), **sold), in_dollars())
+    assert (held.code, held.field) == ("price.other_currency", "lines[1].unit_price")
+    assert "PUMP-100 was sold at 110.00 EUR, the ERP's price is 7.00 CHF or 110.00 USD" in held.message
+    refuse_stale_prices(order(line("110"), **sold), {"PUMP-100": in_dollars()}, ONE_PERCENT, waived={held.code})
 
 
 def test_surcharges_of_custom_options_are_no_reason_to_hold():
@@ -126,6 +148,7 @@ def test_an_order_that_does_not_close_to_the_cent_is_held_and_told_by_how_much()
     ("said", "booked"),
     [
         ({}, "100.00 EUR"),
+        ({"base_currency": "USD"}, "100.00 EUR"),
         ({"base_total": Money(Decimal("91.115"), "CHF")}, "91.12 CHF"),
         ({"base_currency": "USD", "base_rate": Decimal("0.8")}, "125.00 USD"),
         ({"base_currency": "USD", "base_rate": Decimal("0.9")}, "111.11 USD"),

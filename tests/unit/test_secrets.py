@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from cryptography.fernet import Fernet
 
-from fakes.shell import Shell
+from fakes.shell import InnerShell
 from fakes.tap import RecordingTap
 from fakes.world import ManualWorld
 from millstream.credentials import filled_in, read_credentials, references
@@ -288,7 +288,7 @@ class TestKeeper:
 class TestCommands:
     @pytest.fixture
     def shell(self, database, tmp_path):
-        shell = Shell(database.url)
+        shell = InnerShell(database.url)
         shell.env |= {"MILLSTREAM_DATA_DIR": str(tmp_path / "data"), "MILLSTREAM_ERP__PASSWORD": "secret:erp"}
         return shell
 

@@ -5,11 +5,12 @@ from decimal import Decimal
 
 import pytest
 
+from fakes.shell import InnerShell
 from fakes.tap import RecordingTap
 from fakes.transport import ScriptedTransport
 from fakes.world import ManualWorld
 from millstream.bootstrap import open_port
-from millstream.settings import Settings, SettingsError, read_settings
+from millstream.settings import Settings, SettingsError, read_settings, refuse_without_systems
 from millstream.wire.kit import WireKit
 
 SECRET = "a-secret-nobody-may-see"
@@ -125,8 +126,8 @@ def test_every_mistake_is_told_not_only_the_first(write):
 @pytest.mark.parametrize(
     ("variable", "says"),
     [
-        ("MILLSTREAM_DATABSE_URL", "did you mean database_url?"),
-        ("MILLSTREAM_STOER__KIND", "did you mean store?"),
+        ("MILLSTREAM_DATABSE_URL", "did you mean MILLSTREAM_DATABASE_URL? See docs/"),
+        ("MILLSTREAM_STOER__KIND", "no setting stoer; did you mean MILLSTREAM_STORE__KIND? See docs/"),
         ("millstream_wat", "known are access, "),
     ],
 )
@@ -164,6 +165,41 @@ def test_no_secret_is_in_the_settings_as_they_are_printed():
     assert SECRET not in f"{settings} {settings!r}"
 
 
+def test_what_works_with_the_systems_says_where_it_looked_when_none_is_named(write, folder):
+    with pytest.raises(SettingsError, match="no store, ERP or CRM is named: no settings file is here") as refused:
+        refuse_without_systems(read_settings())
+    assert f"looked for was {folder / 'millstream.toml'}. Go to the folder of your millstream.toml" in str(
+        refused.value
+    )
+    write("port = 8081\n")
+    with pytest.raises(SettingsError, match=f"named: {folder / 'millstream.toml'} was read; add what is missing"):
+        refuse_without_systems(read_settings())
+    write('[store]\nkind = "adobe_commerce"\n')
+    refuse_without_systems(read_settings())
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "doctor",
+        "serve",
+        "connections list",
+        "connections test erp",
+        "deliveries list",
+        "backup b.tar",
+        "migrate --dry-run",
+    ],
+)
+def test_a_command_in_the_wrong_folder_says_so_and_leaves_nothing_behind(folder, command):
+    shell = InnerShell("")
+    del shell.env["MILLSTREAM_DATABASE_URL"]
+    code, out, err = shell.run(command.split())
+    assert (code, out) == (2, "")
+    assert err.startswith("error settings: no ")
+    assert f"no settings file is here, looked for was {folder / 'millstream.toml'}" in err
+    assert list(folder.iterdir()) == []
+
+
 def test_settings_cannot_be_altered_while_they_are_in_use():
     settings = Settings()
     with pytest.raises(ValueError, match="frozen"):
@@ -181,7 +217,8 @@ def test_settings_cannot_be_altered_while_they_are_in_use():
 def test_an_unknown_connector_is_refused_with_those_that_are_known(kind, section, variable, known):
     for given in ({}, {"kind": "abacus"}):
         told = refused_port(kind, **given)
-        assert f"[{section}] kind = {given.get('kind')!r} is not known. Known: " in told
+        wrong = "kind = 'abacus' is not known" if given else "names no kind"
+        assert f"[{section}] {wrong}. Known: " in told
         assert known in told
         assert variable in told
 

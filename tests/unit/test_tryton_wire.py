@@ -10,6 +10,7 @@ from fakes.tryton_answers import answer, connector, result
 from millstream.connectors.tryton.codec import decode_answer, encode_call
 from millstream.connectors.tryton.failures import Warned, failure_of_error, failure_of_status
 from millstream.domain.errors import Conflict, Reject, Retry, Unknown
+from millstream.domain.values import Money
 from millstream.wire.connection import AuthExpired
 from millstream.wire.http import Response, TransportError
 
@@ -118,6 +119,15 @@ async def test_the_session_is_opened_once_and_put_on_every_call():
     ]
     assert {request.headers["Authorization"][:8] for request in transport.requests[1:]} == {"Session "}
     assert transport.requests[1].url == "http://erp.test:8000/mfg/rpc/"
+
+
+async def test_prices_are_asked_for_in_the_orders_currency_so_that_tryton_converts_them_by_its_own_rate():
+    row = {"id": 1, "code": "A", "name": "A", "type": "goods", "active": True, "salable": True}
+    row |= {"sale_price_uom": 55, "lead_time": None, "sale_uom.": {"id": 1, "digits": 0}}
+    erp, transport, _, _ = connector(LOGIN, result([{"id": 7, "code": "USD"}]), result([row]))
+    found = await erp.find_items(["A"], currency="USD", quantities={})
+    assert (found["A"].price, found["A"].other_prices) == (Money(Decimal(55), "USD"), ())
+    assert json.loads(transport.requests[-1].body)["params"][-1]["currency"] == 7
 
 
 async def test_an_ended_session_is_renewed_once_without_anybody_noticing():

@@ -36,7 +36,7 @@ def _with_access(work: Callable[[Settings, AccessBook], Awaitable[None]]) -> Non
         await work(settings, open_access_book(settings.access, database=session.database, world=SystemWorld()))
         return 0
 
-    run(inside)
+    run(inside, make=True)
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -92,7 +92,7 @@ def _with_rules(work: Callable[[RuleBook], Awaitable[None]]) -> None:
         await work(open_rule_book(settings, database=session.database, clock=SystemWorld().clock))
         return 0
 
-    run(inside)
+    run(inside, make=True)
 
 
 def _value(text: str) -> tuple[str, LevelValue]:

@@ -29,7 +29,7 @@ def backup(
         console.print(f"{file}: whole. Keep it on another machine; `millstream restore {file}` brings it back.")
         return 0
 
-    raise typer.Exit(asyncio.run(_with_database(work)))
+    raise typer.Exit(asyncio.run(_with_database(work, make=False)))
 
 
 def restore(
@@ -61,12 +61,12 @@ def restore(
         console.print("What happened since the backup is looked up before it is done again. Start Millstream.")
         return 0
 
-    raise typer.Exit(asyncio.run(_with_database(work)))
+    raise typer.Exit(asyncio.run(_with_database(work, make=not mark_only)))
 
 
-async def _with_database(work: Callable[[str], Awaitable[int]]) -> int:
+async def _with_database(work: Callable[[str], Awaitable[int]], *, make: bool) -> int:
     """The schema stays as it is: a backup before an upgrade is of the version before."""
-    opened = await open_database(read_settings(), migrate=False)
+    opened = await open_database(read_settings(), migrate=False, make=make)
     try:
         return await work(opened.database.url)
     finally:

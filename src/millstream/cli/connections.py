@@ -18,7 +18,7 @@ from millstream.engine.connections import EXCHANGE_EVERY_S
 from millstream.engine.world import SystemWorld
 from millstream.flows.rewinding import said_of
 from millstream.ports.connections import Brake, ConnectionStanding
-from millstream.settings import Settings, read_settings
+from millstream.settings import Settings, read_settings, refuse_without_systems
 from millstream.store.connections import PostgresConnections
 
 app = typer.Typer(
@@ -45,10 +45,21 @@ def kinds_of(settings: Settings) -> dict[str, str]:
 @app.command("list")
 def list_connections(window_s: Window = 900) -> None:
     """Each connection: state, breaker, calls within the window."""
-    kinds = kinds_of(read_settings())
+    kinds = _kinds()
 
     async def work(session: Session) -> int:
-        table = Table("name", "kind", "state", "breaker", "calls", "failed", "refused", "last good", "why", box=None)
+        table = Table(
+            "name",
+            "kind",
+            "state",
+            "breaker",
+            "calls by deliveries",
+            "failed",
+            "refused",
+            "last answer",
+            "why",
+            box=None,
+        )
         for one in await _board(session).standings(kinds, window_s=window_s):
             good = f"{one.last_good_at:%Y-%m-%d %H:%M:%S}" if one.last_good_at else NOT_KNOWN
             pause = f"by {one.pause.actor}: {one.pause.reason}" if one.pause else ""
@@ -150,8 +161,14 @@ def _board(session: Session) -> PostgresConnections:
     return PostgresConnections(session.database, clock=SystemWorld().clock)
 
 
+def _kinds() -> dict[str, str]:
+    settings = read_settings()
+    refuse_without_systems(settings)
+    return kinds_of(settings)
+
+
 def _kind(name: str) -> str:
-    kinds = kinds_of(read_settings())
+    kinds = _kinds()
     if name not in kinds:
         raise typer.BadParameter(f"there is no connection {name}; there are {', '.join(kinds)}")
     return kinds[name]
@@ -190,12 +207,12 @@ def _facts(one: ConnectionStanding) -> list[tuple[str, str]]:
         ("breaker", one.breaker or NOT_KNOWN),
         ("calls at once", f"{_or_not(budget.in_use)} of {_or_not(budget.concurrency)}"),
         ("rate limit", rate),
-        ("calls in the last minute", _or_not(budget.calls_per_min)),
-        ("calls today (UTC)", _or_not(budget.calls_today)),
+        ("all calls, polls too, in the last minute", _or_not(budget.calls_per_min)),
+        ("all calls today (UTC)", _or_not(budget.calls_today)),
         ("the system's own count", system),
         ("token fetched", fetched),
         ("token ends", ends),
-        ("last good call", f"{one.last_good_at:%Y-%m-%d %H:%M:%S}" if one.last_good_at else NOT_KNOWN),
+        ("last answer", f"{one.last_good_at:%Y-%m-%d %H:%M:%S}" if one.last_good_at else NOT_KNOWN),
         ("processes", ", ".join(one.shared_by) or "none tells"),
         ("last test", "never" if test is None else f"{test.at:%Y-%m-%d %H:%M} by {test.actor}"),
     ]

@@ -13,7 +13,7 @@ from millstream.credentials import read_credentials
 from millstream.domain.errors import Reject, Retry
 from millstream.engine.connections import tried
 from millstream.ports.finding import Finding
-from millstream.settings import Settings, read_settings
+from millstream.settings import Settings, read_settings, refuse_without_systems
 from millstream.store.check import findings as postgres_findings
 
 
@@ -35,7 +35,9 @@ TOO_OLD: Final = "store.too_old"
 
 def doctor() -> None:
     """Checks the database and every connection; exit code 1 if something is red."""
-    raise typer.Exit(asyncio.run(_examine(read_settings())))
+    settings = read_settings()
+    refuse_without_systems(settings)
+    raise typer.Exit(asyncio.run(_examine(settings)))
 
 
 async def _examine(settings: Settings) -> int:

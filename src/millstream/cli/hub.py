@@ -7,7 +7,7 @@ import typer
 
 from millstream.bootstrap import Runtime, open_database
 from millstream.credentials import read_credentials
-from millstream.settings import read_settings
+from millstream.settings import read_settings, refuse_without_systems
 
 
 def run_hub(work: Callable[[Runtime], Awaitable[int]]) -> None:
@@ -15,6 +15,7 @@ def run_hub(work: Callable[[Runtime], Awaitable[int]]) -> None:
 
     async def inside() -> int:
         settings = read_settings()
+        refuse_without_systems(settings)
         opened = await open_database(settings)
         try:
             secrets = await read_credentials(settings, opened.database)

@@ -21,7 +21,7 @@ def migrate(
 
 
 async def _migrate(*, post: bool, dry_run: bool) -> int:
-    opened = await open_database(read_settings(), migrate=False)
+    opened = await open_database(read_settings(), migrate=False, make=not dry_run)
     try:
         applied = [] if dry_run else await opened.database.migrate(post=post, actor=actor())
         told = await opened.database.conditions()

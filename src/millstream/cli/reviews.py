@@ -164,7 +164,7 @@ def reject(delivery_id: DeliveryId, reason: Reason) -> None:
 
     async def work(runtime: Runtime) -> int:
         await runtime.operating.reviews.reject(Decision(delivery_id=delivery_id, actor=actor(), reason=reason))
-        console.print(f"delivery {delivery_id} is discarded")
+        console.print(f"delivery {delivery_id} is resolved (discarded)")
         return 0
 
     run_hub(work)

@@ -27,7 +27,7 @@ def _with_secrets(work: Callable[[Settings, PostgresSecrets], Awaitable[None]]) 
         await work(settings, open_secrets(settings, session.database, SystemWorld()))
         return 0
 
-    run(inside)
+    run(inside, make=True)
 
 
 @app.command("set")

@@ -13,7 +13,7 @@ from millstream.cli.session import console
 from millstream.cli.setup_link import show_setup
 from millstream.credentials import read_credentials
 from millstream.engine.memory import collect_seldom
-from millstream.settings import Settings, read_settings
+from millstream.settings import Settings, read_settings, refuse_without_systems
 
 if TYPE_CHECKING:
     from millstream.cli.edge import Edge
@@ -32,6 +32,7 @@ def work() -> None:
 
 
 def _run_until_stopped(settings: Settings, *, web: bool, worker: bool) -> None:
+    refuse_without_systems(settings)
     try:
         asyncio.run(_run(settings, web=web, worker=worker))
     except asyncio.CancelledError:  # a signal came before there was anything to drain

@@ -33,9 +33,12 @@ class Session:
 
 
 @asynccontextmanager
-async def session() -> AsyncIterator[Session]:
-    """Opens the database the settings name, starting the embedded one if it does not run."""
-    opened = await open_database(read_settings())
+async def session(*, make: bool = False) -> AsyncIterator[Session]:
+    """Opens the database the settings name, starting the embedded one if it does not run.
+
+    `make`: for what may come before the first start; all else has nothing to look at where no database is.
+    """
+    opened = await open_database(read_settings(), make=make)
     try:
         yield Session(opened.database)
     finally:
@@ -43,11 +46,11 @@ async def session() -> AsyncIterator[Session]:
         opened.stop()
 
 
-def run(work: Callable[[Session], Awaitable[int]]) -> None:
-    """Runs a command against a session and exits with the code it returns."""
+def run(work: Callable[[Session], Awaitable[int]], *, make: bool = False) -> None:
+    """Runs a command against a session and exits with the code it returns. `make`: see `session`."""
 
     async def inside() -> int:
-        async with session() as opened:
+        async with session(make=make) as opened:
             return await work(opened)
 
     raise typer.Exit(asyncio.run(inside()))

@@ -4,7 +4,6 @@ Everything that can refuse the order is settled before the ERP is touched. Run a
 knows the order by its key, so a second run completes what a first one began.
 """
 
-from collections.abc import Mapping
 from decimal import Decimal
 from hashlib import sha256
 
@@ -14,15 +13,15 @@ from millstream.domain.crosswalk import Alias, Link
 from millstream.domain.delivery import Delivery, OrderRecord, Settlement
 from millstream.domain.errors import Reject, Retry
 from millstream.domain.events import NewEvent
-from millstream.domain.order import Customer, OrderLine, SalesOrder, order_gaps
+from millstream.domain.order import Customer, SalesOrder, order_gaps
 from millstream.domain.promise import Promise
-from millstream.domain.values import CENT, Money
+from millstream.domain.values import Money
 from millstream.flows.hub import Hub
 from millstream.flows.made_earlier import TOO_LATE, address_in_store, as_the_erp_has_it, made_earlier
+from millstream.flows.prices import item_of, refuse_stale_prices
 from millstream.flows.replaced import UNFINISHED, refuse_while_replaced_lives
-from millstream.ports.erp import ErpItem
 
-WAIVABLE = frozenset({"price.stale", UNFINISHED})
+WAIVABLE = frozenset({"price.stale", "price.other_currency", UNFINISHED})
 """Rules a human may release an order from; the others need their cause mended."""
 
 
@@ -152,7 +151,7 @@ async def free_customer_id(order: SalesOrder, hub: Hub) -> str:
 
 
 async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery, hub: Hub) -> None:
-    """Holds an order with a SKU the ERP does not sell, or a price that moved beyond the tolerance."""
+    """Holds an order with a SKU the ERP does not sell, or a price that moved beyond the tolerance or has no measure."""
     quantities: dict[str, Decimal] = {}
     for line in order.lines:
         for sku in line.skus:
@@ -166,32 +165,7 @@ async def refuse_unless_items_are_current(order: SalesOrder, delivery: Delivery,
             field="lines.sku",
         )
     if hub.policy.check_prices and "price.stale" not in delivery.waived:
-        refuse_stale_prices(order, items, hub.policy.price_tolerance_percent)
-
-
-def item_of(line: OrderLine, items: Mapping[str, ErpItem]) -> ErpItem | None:
-    """The salable item a line means: by its own SKU, else by the catalogue SKU behind its options."""
-    return next((items[sku] for sku in line.skus if sku in items and items[sku].salable), None)
-
-
-def refuse_stale_prices(order: SalesOrder, items: Mapping[str, ErpItem], tolerance_percent: Decimal) -> None:
-    """A price the ERP does not know is no reason to hold; one that differs beyond the tolerance is.
-
-    Lines with custom options are left out: their price holds surcharges that only the store knows.
-    """
-    for line in order.lines:
-        item = item_of(line, items)
-        current = item.price if item else None
-        if current is None or current.currency != line.unit_price.currency or line.has_custom_options:
-            continue
-        allowed = max(current.amount * tolerance_percent / 100, CENT)
-        if abs(line.unit_price.amount - current.amount) > allowed:
-            raise Reject(
-                "price.stale",
-                f"{line.sku} was sold at {line.unit_price}, the ERP's price is {current} "
-                f"(tolerance {tolerance_percent} %). Correct one of them and retry, or release the order as it is.",
-                field=f"lines[{line.id}].unit_price",
-            )
+        refuse_stale_prices(order, items, hub.policy.price_tolerance_percent, waived=delivery.waived)
 
 
 def confirmed(
@@ -234,11 +208,15 @@ def confirmed(
 
 
 def base_total(order: SalesOrder) -> Money:
-    """The grand total in the store's base currency: its own where it tells it, else by the rate of the day."""
+    """The grand total in the store's base currency: its own where it tells it, else by the rate of the day.
+
+    Without that rate it stays in the order's currency: an amount is never given the name of another one.
+    """
     if order.base_total is not None:
         return order.base_total.to_cent()
-    rate = order.base_rate or Decimal(1)
-    return Money(order.totals.grand_total.amount / rate, order.base_currency or order.currency).to_cent()
+    if order.base_currency is None or not order.base_rate:
+        return order.totals.grand_total.to_cent()
+    return Money(order.totals.grand_total.amount / order.base_rate, order.base_currency).to_cent()
 
 
 def promises_of(order_key: str, acknowledgement: Acknowledgement, hub: Hub) -> tuple[Promise, ...]:

@@ -119,7 +119,7 @@ class ConnectionStanding(msgspec.Struct, frozen=True, kw_only=True):
     `still_running` counts that work, null if no process tells. `down_since`: since when a process finds its breaker not
     closed, null: none does. `failed` counts calls without an answer, or with one that says "not now" (429, 5xx);
     `refused` those the system said no to. `error_share` is failed over calls, null if there were none. `last_good_at`
-    is the last call that succeeded within the window, else the last answer any process heard; null: none is known of.
+    is the last answer any process heard, polls and tests included, a refusal too; null: none is known of.
     `token` is the one that ends first. `last_test` null: it was never tested. `shared_by` names the processes that use
     its limit now.
     """

@@ -16,12 +16,16 @@ from millstream.ports.positions import Rewindable
 
 
 class ErpItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A sellable item. `price` is the ERP's current unit price without tax, None = the ERP does not price it."""
+    """A sellable item. `price` is the ERP's current unit price without tax in the currency asked for.
+
+    None = the ERP has none in that currency; those it has in others are `other_prices`, and it converts none of them.
+    """
 
     sku: str
     name: str
     salable: bool
     price: Money | None = None
+    other_prices: tuple[Money, ...] = ()
     lead_time_days: int | None = None
 
 

@@ -168,7 +168,7 @@ def _standing(
         pause=None if pause is None else Pause(**{key: pause[key] for key in Pause.__struct_fields__}),
         breaker=_worst(one.breaker for one in fresh),
         down_since=min((one.down_since for one in fresh if one.down_since is not None), default=None),
-        last_good_at=good or max((one.answered_at for one in seen if one.answered_at is not None), default=None),
+        last_good_at=max((at for at in (good, *(one.answered_at for one in seen)) if at is not None), default=None),
         calls=count,
         failed=failed,
         refused=calls["refused"] if calls else 0,

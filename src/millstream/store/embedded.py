@@ -41,11 +41,16 @@ class EmbeddedPostgres:
         self._server: Any = None
         self._changing = threading.Lock()  # it is not stopped while it is being started, nor the other way round
 
+    @property
+    def exists(self) -> bool:
+        """Whether it was ever made; looking makes nothing."""
+        return (self.folder / "PG_VERSION").exists()
+
     def start(self) -> str:
         """Starts it (or joins it if it runs) and returns the URL of our database. Raises Retry("store.not_started")."""
         with self._changing:
             self.folder.mkdir(parents=True, exist_ok=True)
-            fresh = not (self.folder / "PG_VERSION").exists()
+            fresh = not self.exists
             self._open()
             if fresh:
                 for name, value in SETTINGS.items():

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from millstream.domain.events import ORDER_DELIVERED, ORDER_PROMISE_CHANGED
-from millstream.settings import SettingsError, spell_out
+from millstream.settings import SettingsError, and_see, spell_out
 
 BYTES_MAX: Final = 2 * 1024 * 1024  # the largest batch Adobe I/O sends
 SECRETS_MAX: Final = 4  # the current one and, during a rotation, the next; each with the value it replaced
@@ -92,5 +92,5 @@ def read_doors(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, DoorSetti
             doors[name] = DoorSettings.model_validate(section)
         except ValidationError as error:
             faults = spell_out(error, DoorSettings, "doors", name)
-            raise SettingsError(f"{faults}. See docs/operate/doors.md.") from None
+            raise SettingsError(and_see(faults, "docs/operate/doors.md")) from None
     return doors

@@ -146,7 +146,8 @@ class Orders:
         roundings = [one for one in chosen.pricing if one.condition_type == self._settings.rounding_condition]
         rounded = sum((one.condition_rate_value or Decimal(0) for one in roundings), Decimal(0))
         difference = asked - (chosen.gross - rounded)
-        if abs(difference) > self._settings.rounding_tolerance:
+        foreign = chosen.transaction_currency != order.currency  # amounts of two currencies are never compared
+        if foreign or abs(difference) > self._settings.rounding_tolerance:
             theirs = Money(chosen.gross - rounded, chosen.transaction_currency)
             raise Reject(
                 "erp.total_differs",

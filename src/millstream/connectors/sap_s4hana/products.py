@@ -32,9 +32,9 @@ class Products:
         """Those that exist, by SKU."""
         wanted = sorted({sku for sku in skus if 0 < len(sku) <= MATERIAL_MAX})
         rows = await self._products(wanted)
-        prices = await self._prices([sku for sku in wanted if sku in rows], currency)
+        prices = await self._prices([sku for sku in wanted if sku in rows])
         with reading(self._client.system, "A_Product", code=UNREADABLE):
-            return {sku: self._item(row, prices.get(sku)) for sku, row in rows.items()}
+            return {sku: self._item(row, prices.get(sku, ()), currency) for sku, row in rows.items()}
 
     async def materials(self, lines: Sequence[OrderLine]) -> dict[str, str]:
         """The material of every line, by line id: its own SKU, else the catalogue SKU behind its options."""
@@ -52,8 +52,8 @@ class Products:
         with reading(self._client.system, "A_Product", code=UNREADABLE):
             return {str(row["Product"]): row for row in rows}
 
-    async def _prices(self, skus: Sequence[str], currency: str) -> dict[str, Money]:
-        """List prices of today in the order's currency. Prices agreed with one customer are none of these."""
+    async def _prices(self, skus: Sequence[str]) -> dict[str, list[Money]]:
+        """List prices of today, one for each currency. Prices agreed with one customer are none of these."""
         kind = self._settings.list_price_condition
         if kind is None:
             return {}
@@ -71,15 +71,16 @@ class Products:
         ]
         rows = await self._client.read_all(PRICES, "A_SlsPrcgCndnRecdValidity", queries)
         with reading(self._client.system, "A_SlsPrcgCndnRecdValidity", code=UNREADABLE):
-            return _list_prices(rows, currency)
+            return _list_prices(rows)
 
-    def _item(self, row: Row, price: Money | None) -> ErpItem:
+    def _item(self, row: Row, prices: Sequence[Money], currency: str) -> ErpItem:
         names = {str(one["Language"]): str(one["ProductDescription"]) for one in row["to_Description"]}
         return ErpItem(
             sku=str(row["Product"]),
             name=names.get(self._settings.language) or next(iter(names.values()), ""),
             salable=self._is_sold(row),
-            price=price,
+            price=next((price for price in prices if price.currency == currency), None),
+            other_prices=tuple(price for price in prices if price.currency != currency),
             lead_time_days=self._lead_time(row),
         )
 
@@ -104,12 +105,13 @@ class Products:
         return None
 
 
-def _list_prices(rows: Iterable[Row], currency: str) -> dict[str, Money]:
-    found = {}
+def _list_prices(rows: Iterable[Row]) -> dict[str, list[Money]]:
+    found: dict[str, dict[str, Money]] = {}
     for row in rows:
         record = row["to_SlsPrcgConditionRecord"]
-        if row.get("Customer") or record["ConditionIsDeleted"] or record["ConditionRateValueUnit"] != currency:
+        if row.get("Customer") or record["ConditionIsDeleted"]:
             continue
-        quantity = Decimal(record["ConditionQuantity"] or 1) or Decimal(1)
-        found[str(row["Material"])] = Money(Decimal(record["ConditionRateValue"]) / quantity, currency)
-    return found
+        currency, quantity = str(record["ConditionRateValueUnit"]), Decimal(record["ConditionQuantity"] or 1)
+        price = Money(Decimal(record["ConditionRateValue"]) / (quantity or Decimal(1)), currency)
+        found.setdefault(str(row["Material"]), {})[currency] = price
+    return {sku: list(prices.values()) for sku, prices in found.items()}

@@ -15,6 +15,11 @@ TEXTS: Final[dict[str, Text]] = {
         "a price differs from the ERP's by more than the tolerance",
         "correct one of them and retry; or release",
     ),
+    "price.other_currency": (
+        "desk",
+        "the ERP prices an item in another currency alone, and the store tells no rate between the two",
+        "give it a price in the order's currency and retry; or release",
+    ),
     "customer.unknown": (
         "crm",
         "no account in the CRM has this e-mail",

@@ -98,12 +98,17 @@ def go(href: str) -> None:
     ui.navigate.to(href.removeprefix(CONSOLE) or "/")
 
 
+def state_word(state: str) -> str:
+    """A state as people read it: what the ledger calls discarded, they have resolved."""
+    return "resolved" if state == "discarded" else state.replace("_", " ")
+
+
 def chip(text: str, tone: str | None = None) -> html.span:
     """A state. Told by word and sign, not by colour alone. Without `tone`, the one the state usually has."""
     tone = tone or _TONE_OF_STATE.get(text, "info")
     with html.span().classes(f"ms-chip ms-{tone}") as made:
         html.span(_TONES[tone], **{"aria-hidden": "true"}).classes("material-icons")
-        html.span(text.replace("_", " "))
+        html.span(state_word(text))
     return made
 
 

@@ -37,6 +37,18 @@ _CREDIT_AGREED: Final = "credit agreed"
 _KNOWN_DETAIL: Final = frozenset({"delivery", "amended"})
 
 
+def tries_words(tries: int, counted: int, *, running: bool) -> str:
+    """How often it was tried, and how many of these tries count towards giving up."""
+    if tries == 0:
+        return "none yet"
+    under_way = ", the last of them under way" if running and tries > 1 else ", under way" if running else ""
+    if tries == 1:
+        counts = "counts" if counted else "does not count"
+        return f"1{under_way}; it {counts} towards giving up"
+    which = {0: "none", tries: "all"}.get(counted, str(counted))
+    return f"{tries}{under_way}; {which} of them count{'s' if counted < 2 else ''} towards giving up"
+
+
 def attempts_panel(found: Mapping[str, Any]) -> None:
     """Every try."""
     attempts = found["attempts"]

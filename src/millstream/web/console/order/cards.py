@@ -9,6 +9,7 @@ from millstream.web.console.order.words import number_name
 from millstream.web.console.parts import chip, code_block, empty, facts, moment, money, quantity, table
 from millstream.web.console.parts import tag as small_tag
 
+ENDED: Final = frozenset({"delivered", "cancelled"})
 _VERDICTS: Final = {
     "agrees": ("agrees", "good", "Store, hub and ERP have the same total, to the cent."),
     "rounding": ("rounding", "warn", "The ERP's total differs by a cent, as rounding does."),
@@ -115,6 +116,7 @@ def draw_promises(found: dict[str, Any]) -> None:
     if not found["promises"]:
         empty("No date was promised yet.")
         return
+    last = {one["line_id"]: n for n, one in enumerate(found["promises"])}
     rows = [
         (
             lambda one=one: moment(one["promised_at"], how="at"),
@@ -122,18 +124,29 @@ def draw_promises(found: dict[str, Any]) -> None:
             one["ship_date"],
             one["reason"] or None,
             one["promised_by"],
-            lambda one=one: _draw_kept(one["kept"]),
+            lambda one=one, n=n: _draw_kept(one, found["state"], is_last=last[one["line_id"]] == n),
         )
-        for one in reversed(found["promises"])
+        for n, one in reversed(list(enumerate(found["promises"])))
     ]
     table("Promised dates", ("Promised", "For", "Ships on", "Reason", "By", "Kept"), rows)
 
 
-def _draw_kept(kept: bool | None) -> None:
-    if kept is None:
-        html.span("open").classes("ms-hint")
+def _draw_kept(promise: dict[str, Any], state: str, *, is_last: bool) -> None:
+    if promise["kept"] is None:
+        html.span(unjudged_words(promise, state, is_last=is_last)).classes("ms-hint")
     else:
-        chip("kept", "good") if kept else chip("not kept", "bad")
+        chip("kept", "good") if promise["kept"] else chip("not kept", "bad")
+
+
+def unjudged_words(promise: dict[str, Any], state: str, *, is_last: bool) -> str:
+    """Why it says neither kept nor not kept: the last date of the whole order is judged, when all of it has left."""
+    if not is_last:
+        return "replaced by a later one"
+    if promise["line_id"] is not None:
+        return "judged with the whole order"
+    if promise["ship_date"] is None:
+        return "no date to judge"
+    return "open" if state not in ENDED else "not judged"
 
 
 def draw_raw(order: dict[str, Any]) -> None:

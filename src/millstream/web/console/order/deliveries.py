@@ -6,6 +6,7 @@ from typing import Any
 
 from nicegui import html
 
+from millstream.web.console.failing import state_chip
 from millstream.web.console.order.words import TROUBLES, delivery_words
 from millstream.web.console.parts import chip, empty, known, link, moment, span, table
 from millstream.web.console.visit import link_to
@@ -29,7 +30,7 @@ class Deliveries:
         with html.details().classes("ms-delivery") as made:
             made.props.update(open=is_open)
             with html.summary() as summary, html.span().classes("ms-row"):
-                chip(delivery["state"])
+                state_chip(delivery["state"])
                 html.span(delivery_words(delivery["event_type"], delivery["subscriber"]))
                 tries = delivery["tries"]
                 html.span(f"{tries} try" if tries == 1 else f"{tries} tries").classes("ms-hint")
@@ -54,7 +55,7 @@ class Deliveries:
 def _draw_attempt(attempt: dict[str, Any]) -> None:
     with html.div().classes("ms-row"):
         html.strong(f"Try {attempt['n']}")
-        chip(attempt["outcome"])
+        state_chip(attempt["outcome"])
         moment(attempt["started_at"], how="at")
         html.span(f"took {span(_took_s(attempt))}").classes("ms-hint")
         if attempt["code"]:

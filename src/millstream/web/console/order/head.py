@@ -4,6 +4,7 @@ from typing import Any
 
 from nicegui import html
 
+from millstream.web.console.failing import state_chip
 from millstream.web.console.order.words import TROUBLES, days, delivery_words, number_name
 from millstream.web.console.parts import chip, facts, known, link, moment, money
 from millstream.web.console.visit import link_to
@@ -115,7 +116,7 @@ def _draw_numbers(found: dict[str, Any]) -> None:
 
 def _draw_trouble(delivery: dict[str, Any]) -> None:
     with html.section(**{"aria-label": "Trouble"}).classes("ms-card ms-order-trouble"), html.div().classes("ms-row"):
-        chip(delivery["state"])
+        state_chip(delivery["state"])
         html.strong(delivery_words(delivery["event_type"], delivery["subscriber"]))
         if delivery["state"] == "retrying":
             html.span("next try")

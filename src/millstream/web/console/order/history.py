@@ -5,10 +5,11 @@ from typing import Final
 
 from nicegui import html, ui
 
+from millstream.web.console.failing import state_chip
 from millstream.web.console.order.lanes import gap_words
 from millstream.web.console.order.story import ENTRIES_MAX, Entry, Kind
 from millstream.web.console.order.words import LANE_NAMES
-from millstream.web.console.parts import chip, link, moment, span, tag
+from millstream.web.console.parts import link, moment, span, tag
 from millstream.web.console.visit import link_to
 
 FILTERS: Final[dict[str, tuple[str, frozenset[Kind]]]] = {
@@ -60,7 +61,7 @@ def _draw_entry(entry: Entry) -> None:
 
 def _draw_more(entry: Entry) -> None:
     if entry.kind == "try":
-        chip(entry.outcome or "not known")
+        state_chip(entry.outcome or "not known")
         html.span(f"took {span(entry.took_s)}").classes("ms-hint")
     if entry.kind == "fact" and entry.took_s is not None:
         html.span(f"known here after {span(entry.took_s)}").classes("ms-hint")

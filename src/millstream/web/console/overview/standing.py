@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from nicegui import html
 
-from millstream.web.console.parts import card, chip, empty, figure, known, link, moment, money, table
+from millstream.web.console.parts import card, chip, empty, figure, known, link, moment, money, state_word, table
 from millstream.web.console.visit import link_to
 
 AGES: Final = {
@@ -140,7 +140,7 @@ def _count(orders: int, state: str) -> None:
     if orders == 0:
         html.span("0").classes("ms-nought")
         return
-    _linked(orders, state, f"{_orders(orders)}: {state}")
+    _linked(orders, state, f"{_orders(orders)}: {state_word(state)}")
 
 
 def _linked(orders: int, state: str, says: str) -> None:
@@ -148,7 +148,7 @@ def _linked(orders: int, state: str, says: str) -> None:
 
 
 def _total(orders: int, state: str, most: int) -> None:
-    _linked(orders, state, f"all {_orders(orders)}: {state}")
+    _linked(orders, state, f"all {_orders(orders)}: {state_word(state)}")
     with html.span(**{"aria-hidden": "true"}).classes("ms-measure"):
         html.i().style(f"width: {100 * orders / most:.0f}%")
 
@@ -158,7 +158,7 @@ def draw_connections(found: Sequence[dict[str, Any]]) -> None:
     with card("Connections"):
         table(
             "Connections",
-            ("Connection", "Stands", "Last good call", "Failed in 15 min"),
+            ("Connection", "Stands", "Last answer", "Failed in 15 min"),
             (
                 (
                     partial(link, f"{each['name']} ({each['kind']})", link_to("/connections")),

@@ -61,6 +61,7 @@ class _Group:
         self.which = ("--cause", self.fingerprint)
         self.resolved = visit.query("resolved") == "1"
         self.chosen: set[int] = set()
+        self.seen = False  # here, or on the other side of it: what was resolved, what is open
         self.part: Live | None = None
         self.bar: html.div | None = None
 
@@ -71,7 +72,9 @@ class _Group:
         except Refused as refusal:
             if refusal.status != GONE:
                 raise
+            self.seen = self.seen or await self._is_on_the_other_side()
             return {}
+        self.seen = True
         deliveries = await api.get(
             "/api/deliveries",
             cause=self.fingerprint,
@@ -82,11 +85,27 @@ class _Group:
         )
         return {"cause": cause, "deliveries": deliveries}
 
+    async def _is_on_the_other_side(self) -> bool:
+        try:
+            await self.visit.api.get(self.path, resolved=not self.resolved)
+        except Refused as refusal:
+            if refusal.status != GONE:
+                raise
+            return False
+        return True
+
     # --- drawing
 
     def show(self, found: Mapping[str, Any]) -> None:
         if not found:
-            if self.resolved:
+            if not self.seen:
+                ui.context.client.status_code = GONE
+                empty(
+                    "No cause of this name is known.",
+                    "Nothing fails for it, and nobody resolved a delivery of it within 30 days. "
+                    "The inbox has those there are.",
+                )
+            elif self.resolved:
                 empty("Nobody resolved a delivery of this cause within 30 days.")
             else:
                 empty("Nothing fails for this cause any more.", "What was stuck has gone on, or was resolved.")

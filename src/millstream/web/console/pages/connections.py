@@ -258,12 +258,17 @@ def _draw_budget(budget: Mapping[str, Any]) -> None:
     with html.div().classes("ms-connection-budget"):
         _draw_bar("Calls at once, now", budget["in_use"], budget["concurrency"])
         rate = budget["rate_per_s"]
-        _draw_bar("Calls in the last minute", budget["calls_per_min"], rate * 60 if rate else None, free=rate == 0)
+        _draw_bar(
+            "All calls, polls too, in the last minute",
+            budget["calls_per_min"],
+            rate * 60 if rate else None,
+            free=rate == 0,
+        )
         system = budget["system"]
         if system is not None:
             _draw_bar("Calls in 24 hours, by its own count", system["used"], system["limit"])
         else:
-            _draw_bar("Calls today (UTC)", budget["calls_today"], rate * 86_400 if rate else None, free=rate == 0)
+            _draw_bar("All calls today (UTC)", budget["calls_today"], rate * 86_400 if rate else None, free=rate == 0)
 
 
 def _draw_bar(label: str, used: float | None, limit: float | None, *, free: bool = False) -> None:
@@ -288,10 +293,10 @@ def _facts(item: Mapping[str, Any], window: str) -> list[tuple[str, Any]]:
     failed = f"{item['failed']:,}" if share is None else f"{item['failed']:,} ({100 * share:.1f} %)"
     today = item["budget"]["calls_today"]
     # Where the system counts for itself, the bar shows that; otherwise the bar is our own count.
-    own = [("Calls today (UTC)", None if today is None else f"{today:,}")] if item["budget"]["system"] else []
+    own = [("All calls today (UTC)", None if today is None else f"{today:,}")] if item["budget"]["system"] else []
     return [
-        ("Last good call", lambda: moment(item["last_good_at"])),
-        (f"Calls, last {window}", f"{item['calls']:,}"),
+        ("Last answer", lambda: moment(item["last_good_at"])),
+        (f"Calls by deliveries, last {window}", f"{item['calls']:,}"),
         ("Failed", failed),
         ("Refused", f"{item['refused']:,}"),
         *own,

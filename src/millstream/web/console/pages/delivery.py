@@ -9,7 +9,7 @@ from nicegui import html, ui
 
 from millstream.web.console.api import Refused
 from millstream.web.console.delivery.actions import Actions
-from millstream.web.console.delivery.panels import attempts_panel, calls_panel, history_panel
+from millstream.web.console.delivery.panels import attempts_panel, calls_panel, history_panel, tries_words
 from millstream.web.console.delivery.payload import payload_panel
 from millstream.web.console.failing import (
     concerns,
@@ -112,7 +112,7 @@ class _Delivery:
     def _times(self, found: Mapping[str, Any]) -> list[tuple[str, Any]]:
         row = found["delivery"]
         pairs: list[tuple[str, Any]] = [
-            ("Tries", f"{row['tries']}, {row['attempts']} of them count towards giving up"),
+            ("Tries", tries_words(row["tries"], row["attempts"], running=row["state"] == "running")),
             ("Since", partial(moment, row["created_at"])),
             ("Last change", partial(moment, row["updated_at"])),
         ]

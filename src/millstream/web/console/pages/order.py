@@ -96,6 +96,7 @@ def _section(name: str) -> html.section:
 
 def _promises(found: dict[str, Any]) -> dict[str, Any]:
     return {
+        "state": found["state"],
         "promises": found["promises"],
         "skus": {line["line_id"]: line["sku"] for line in found["lines"] or ()},
     }

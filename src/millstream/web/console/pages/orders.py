@@ -12,7 +12,7 @@ from millstream.web.console.frame import page
 from millstream.web.console.live import live
 from millstream.web.console.order.words import number_name
 from millstream.web.console.overview.standing import STATES
-from millstream.web.console.parts import card, chip, command, link, moment, money, shell_words, table
+from millstream.web.console.parts import card, chip, command, link, moment, money, shell_words, state_word, table
 from millstream.web.console.visit import Visit, link_to
 
 ROWS: Final = 50
@@ -89,9 +89,9 @@ def _show(found: dict[str, Any], wanted: str, state: str | None, place: str) -> 
     if not found["items"]:
         _draw_nothing(wanted, state, place, more=found["next"])
         return
-    columns = ["Order", "ERP number", "State", "Placed", "Value", "Troubles", *(["Found by"] if wanted else [])]
-    says = f"Orders with a number that begins with {wanted}" if wanted else "Orders, the newest first"
-    says = f"Orders in the state {state}, the newest first" if state else says
+    columns = ["Order", "ERP number", "State", "Came in", "Value", "Troubles", *(["Found by"] if wanted else [])]
+    says = f"Orders with a number that begins with {wanted}" if wanted else "Orders, the last to come in first"
+    says = f"Orders in the state {state_word(state)}, the last to come in first" if state else says
     with card():
         table(says, columns, [_row(hit, is_search=bool(wanted)) for hit in found["items"]], numbers=(4,))
     with html.nav(**{"aria-label": "Pages of orders"}).classes("ms-actions"):
@@ -117,7 +117,7 @@ def _row(hit: dict[str, Any], *, is_search: bool) -> tuple[Any, ...]:
         lambda: link(hit["number"] or hit["order_key"], _page_of(hit["order_key"])),
         hit["erp_number"],
         lambda: chip(hit["state"]),
-        lambda: moment(hit["placed_at"], how="ago"),
+        lambda: moment(hit["received_at"], how="ago"),
         money(hit["grand_total"], hit["currency"]),
         lambda: _draw_troubles(hit["troubles"]),
     )
@@ -140,10 +140,10 @@ def _draw_found_by(hit: dict[str, Any]) -> None:
 def _draw_nothing(wanted: str, state: str | None, place: str, *, more: str | None) -> None:
     with html.div().classes("ms-empty"):
         if state and more:
-            html.p(f"None of the newest orders looked at is in the state {state}.")
+            html.p(f"None of the newest orders looked at is in the state {state_word(state)}.")
             link("Look at older orders", link_to("/orders", state=state, after=more))
         elif state:
-            html.p(f"No {'older ' if place else ''}order is in the state {state}.")
+            html.p(f"No {'older ' if place else ''}order is in the state {state_word(state)}.")
         elif wanted:
             html.p(f"No order carries a number that begins with “{wanted}”.")
             html.p(f"Searched were {SEARCHED}.").classes("ms-hint")
