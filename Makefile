@@ -1,7 +1,7 @@
 # Every target sets up what it needs: a bare Debian 12 with Python 3.11 and make is enough.
 #   make demo    the whole product on this machine, no account anywhere   ERP=sap_s4hana DEMO_ARGS="--orders 20"
 #   make test    what CI runs: check, then every test        PYTEST_ARGS="tests/api -x"
-#   make thorough    what takes long: pages of the console in all shapes, eighty more virtual days, new examples
+#   make thorough    what takes long: pages of the console in all shapes, ninety more virtual days, new examples
 #   make check   format, lint, types, layers     make fix   repairs format and what ruff can mend
 #   make pictures takes the pictures of the README anew
 #   make bench   measures what is promised, rewrites docs/benchmarks.md    BENCH_ARGS="--only startup" or --quick

@@ -20,14 +20,25 @@ settings.register_profile("every_time", derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 settings.load_profile("every_time")
 
+LONG_ON_THE_REAL_ERP = {
+    "test_whichever_answer_of_a_keyed_write_is_lost_calling_again_ends_with_one_effect",
+    "test_an_unreadable_answer_to_a_keyed_write_does_not_make_it_happen_twice",
+    "test_the_feed_drops_nothing_and_falls_silent_while_rows_are_inserted_between_its_pages",
+}
+
 
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items):
-    """Tests of the real ERP share one server, so they run in one process when tests run in several."""
+    """Tests of the real ERP share one server, so they run in one process when tests run in several.
+
+    What takes long there and is shown on the sandboxes and by `tests/real/test_tryton_*` every time is thorough.
+    """
     for item in items:
         is_real = item.get_closest_marker("real") is not None
         if "tryton (real)" in item.name or ("tryton" in item.path.name and is_real):
             item.add_marker(pytest.mark.xdist_group("tryton"))
+        if "tryton (real)" in item.name and item.originalname in LONG_ON_THE_REAL_ERP:
+            item.add_marker(pytest.mark.thorough)
 
 
 @pytest.fixture(scope="session")

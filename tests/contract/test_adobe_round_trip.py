@@ -85,6 +85,9 @@ class House:
         return self.port.interpret(seen.raw)
 
 
+OTHERS = {"notify": False, "key": "hand/1", "again": False}
+
+
 def shipment(order, quantities=None, tracking="1Z1"):
     wanted = quantities or {line.id: line.quantity.amount for line in order.lines}
     lines = [
@@ -150,6 +153,24 @@ async def test_a_bundle_and_a_configured_pump_ship_in_two_parts():
         await house.port.ship(order, shipment(order, {configured.id: 1}, "C"), notify=False, key="k3", again=False)
     assert refused.value.code == "shipment.over_ship"
     assert len((await house.sim("GET", f"orders/{order.store_order_id}"))["shipments"]) == 2
+
+
+async def test_a_late_number_joins_the_shipment_that_was_made_by_hand_and_makes_none():
+    house = House()
+    order = await house.place(("PUMP-100", 10))
+    four = shipment(order, {order.lines[0].id: 4}, tracking="LATE")
+    how = {"notify": True, "key": f"{KEY}/ship/9", "again": False, "tracks_only": True}
+    with pytest.raises(Reject) as refused:
+        await house.port.ship(order, four, **how)
+    assert refused.value.code == "shipment.not_in_store"
+    by_hand = await house.port.ship(order, shipment(order, {order.lines[0].id: 4}, "X"), **OTHERS)
+    for _ in range(2):
+        assert await house.port.ship(order, four, **how) == by_hand
+    (made,) = (await house.sim("GET", f"orders/{order.store_order_id}"))["shipments"]
+    assert [track["track_number"] for track in made["tracks"]] == ["X", "LATE"]
+    await house.port.ship(order, shipment(order, {order.lines[0].id: 4}, "Y"), **{**OTHERS, "key": "hand/2"})
+    with pytest.raises(Reject, match="by hand"):  # two of the same goods: nobody knows which one
+        await house.port.ship(order, shipment(order, {order.lines[0].id: 4}, "LATER"), **how)
 
 
 @pytest.mark.parametrize("fault", ["timeout_after", "timeout_before", "reset"])

@@ -132,8 +132,8 @@ class Attacker:
                 if len(piece) == 1:
                     await asyncio.sleep(0.1)  # slowness itself is what is sent
             writer.write_eof()
-        except ConnectionError:
-            return  # cut off, which is an answer, too
+        except OSError:
+            return  # cut off, which is an answer, too; before the end was written as well
 
     async def _all_answers(self, reader: asyncio.StreamReader) -> list[Answer]:
         found = []

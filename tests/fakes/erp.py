@@ -183,10 +183,12 @@ class FakeErp:
             )
         row["state"] = "shipped"
 
-    def track(self, order_key, *tracking) -> None:
-        """What left last gets these numbers, whatever it had before."""
+    def track(self, order_key, *tracking, shipment=None) -> None:
+        """This shipment, or what left last, gets these numbers, whatever it had before."""
         last = next(
-            change for change in reversed(self.log) if (change.order_key, change.kind) == (order_key, "shipped")
+            change
+            for change in reversed(self.log)
+            if (change.order_key, change.kind) == (order_key, "shipped") and shipment in {None, change.shipment.erp_id}
         )
         parcels = tuple(Parcel(tracking_number=one, carrier_code="ups", carrier_title="UPS") for one in tracking)
         told = msgspec.structs.replace(last.shipment, parcels=parcels)

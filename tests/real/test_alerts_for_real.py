@@ -106,6 +106,7 @@ async def test_orders_that_do_not_reach_the_erp_are_told_within_a_minute(househo
     assert "Traceback" not in household.log
 
 
+@pytest.mark.thorough
 async def test_a_hub_whose_workers_are_all_dead_says_so(household, desk):
     edge = await household.serve("--no-worker")
     await household.ready(edge)

@@ -44,7 +44,7 @@ def kill_postgres(server, *, backends: bool) -> None:
     psutil.wait_procs(family, timeout=10)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.thorough)])
 async def test_a_killed_postgres_loses_nothing_it_had_accepted(server, tmp_path, seed):
     dice = Random(seed)
     database = Database(server.url)

@@ -13,7 +13,7 @@ ORDERS = 160
 DELIVERIES = 3 * ORDERS
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.thorough)])
 async def test_killed_workers_leave_exactly_one_of_everything(database, tmp_path, seed):
     dice = Random(seed)
     town = Town(tmp_path, database, dice=dice)

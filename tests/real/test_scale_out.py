@@ -67,6 +67,7 @@ async def test_the_others_take_over_from_a_machine_that_dies(ledger, network, tm
         await town.close()
 
 
+@pytest.mark.thorough
 async def test_a_machine_cut_off_from_the_database_does_nothing_twice_and_comes_back(ledger, network, tmp_path):
     town = SpreadTown(tmp_path, ledger, dice=Random(12), network=network)
     try:
@@ -114,6 +115,7 @@ async def test_a_machine_cut_off_from_the_database_does_nothing_twice_and_comes_
         await town.close()
 
 
+@pytest.mark.thorough
 async def test_the_one_writer_of_an_erp_who_is_cut_off_is_replaced_and_does_not_write_when_it_comes_back(
     ledger, network, tmp_path
 ):
@@ -151,6 +153,7 @@ async def test_the_one_writer_of_an_erp_who_is_cut_off_is_replaced_and_does_not_
         await town.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not FAKETIME.exists(), reason="no libfaketime here (Debian: apt-get install faketime)")
 async def test_machines_whose_clocks_are_wrong_agree_by_the_databases(ledger, network, tmp_path):
     wrong = {"worker-a": 600, "worker-b": -600}

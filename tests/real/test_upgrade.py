@@ -53,6 +53,7 @@ async def _upgraded(town):
     return bool(await town.value("select count(*) from migration where name = '0901_pre_next.sql'"))
 
 
+@pytest.mark.thorough
 async def test_two_versions_work_side_by_side_while_the_schema_moves_on(database, tmp_path, next_version):
     town = Town(tmp_path, database, dice=Random(5))
     try:

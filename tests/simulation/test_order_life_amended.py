@@ -2,6 +2,7 @@
 
 from copy import deepcopy
 
+import msgspec
 import pytest
 
 from fakes.house import House
@@ -255,3 +256,20 @@ class TestInTheStore:
 
 async def _nothing_is_sold(skus, *, currency, quantities):
     return {}
+
+
+async def test_an_address_that_people_mended_in_the_erp_stands_when_a_restored_hub_finds_the_order(house):
+    place = house.erp.place_order
+
+    async def had_it(order, **how):
+        if order.key not in house.erp.orders:  # by the hub as it was before the backup was brought back
+            await place(order, **how)
+            house.erp.orders[order.key]["ship_to"] = msgspec.structs.replace(order.ship_to, city="Ulm")
+        return await place(order, **how)
+
+    house.erp.place_order = had_it
+    await house.place(("VALVE-050", 2))
+    await house.settle_down()
+    assert await house.value("select confirmed_at from sales_order") is not None
+    (made,) = house.erp.orders.values()
+    assert made["ship_to"].city == "Ulm"

@@ -270,3 +270,19 @@ async def test_a_shipment_that_is_told_again_with_the_numbers_it_had_changes_not
     assert await tracks(house) == ([["T1"]], ["T1"])
     assert await house.value("select count(*) from event where type = 'order.tracked'") == 0
     assert await house.value("select count(*) from event where type = 'order.shipped'") == 1
+
+
+async def shipped_day_in_crm(house):
+    (purchase,) = (await house.sim("localhost", "GET", "records", object="Order"))["Order"]
+    return purchase["Shipped_At__c"][:10]
+
+
+async def test_a_number_that_comes_late_moves_no_day_on_which_the_order_left(house):
+    await send(house, None, {"VALVE-050": 3}, on=date(2026, 12, 1))
+    await send(house, "T2", {"SKID-01": 1}, on=date(2026, 12, 5))
+    assert await shipped_day_in_crm(house) == "2026-12-05"
+    first = next(change.shipment for change in house.erp.log if change.kind == "shipped")
+    house.erp.track(house.key, "T1", shipment=first.erp_id)
+    await house.settle_down()
+    assert await house.value("select count(*) from event where type = 'order.tracked'") == 1
+    assert await shipped_day_in_crm(house) == "2026-12-05"

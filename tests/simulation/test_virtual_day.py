@@ -23,7 +23,7 @@ from simulation.trouble import KINDS
 
 SEEDS = range(1, 101)
 BLOCK = 10  # seeds of one test; each kind of trouble happens in every block
-EVERY_TIME = 20  # so many seeds are lived for each change, the others by `make thorough`
+EVERY_TIME = 10  # so many seeds are lived for each change, the others by `make thorough`
 BLOCKS = [
     pytest.param(seeds := SEEDS[start : start + BLOCK], marks=[pytest.mark.thorough] if seeds[0] > EVERY_TIME else [])
     for start in range(0, len(SEEDS), BLOCK)

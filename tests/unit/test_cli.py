@@ -140,7 +140,7 @@ async def test_audit_verify_finds_an_altered_row(house, shell):
 async def test_a_missing_connector_is_one_line_that_says_what_to_set(process):
     code, _, err = await process("doctor")
     assert code == 2
-    assert "[store] kind" in err
+    assert "no store, ERP or CRM is named" in err
     assert "Traceback" not in err
 
 

@@ -153,7 +153,7 @@ async def packed_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
 
 
 async def ship_in_store(delivery: Delivery, hub: Hub) -> Settlement:
-    """The store's own shipment, line by line, with tracks; the store e-mails it. One that is there gets new tracks."""
+    """The store's own shipment, line by line, with tracks; the store e-mails it. Later numbers: tracks only."""
     shipment = shipment_of(delivery)
     order = (await booked(shipment.order_key, hub)).order
     await hub.store.ship(
@@ -162,6 +162,7 @@ async def ship_in_store(delivery: Delivery, hub: Hub) -> Settlement:
         notify=hub.policy.notify_customer,
         key=f"order/{order.key}/ship/{shipment.erp_id}",
         again=delivery.again,
+        tracks_only=delivery.event.type == events.ORDER_TRACKED,
     )
     return NOTHING
 
@@ -173,13 +174,12 @@ async def shipped_in_crm(delivery: Delivery, hub: Hub) -> Settlement:
     """
     shipment = shipment_of(delivery)
     order = await booked(shipment.order_key, hub)
-    day = shipment.shipped_on
-    left_at = datetime.combine(day, time(), UTC) if day else delivery.event.occurred_at
+    day = order.left_on  # of the last part, whichever is told now
     await hub.crm.record_progress(
         shipment.order_key,
         key=f"order/{shipment.order_key}/ship/{shipment.erp_id}",
         status=standing_in_crm(order),
-        shipped_at=left_at if order.shipped_at else None,
+        shipped_at=datetime.combine(day, time(), UTC) if order.shipped_at and day else None,
         tracking_numbers=await hub.records.tracking_numbers(shipment.order_key),
         delivered_at=order.delivered_at,
     )

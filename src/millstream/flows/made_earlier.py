@@ -21,14 +21,15 @@ TOO_LATE: Final = "order.too_late"  # how an ERP refuses to take back or redirec
 async def as_the_erp_has_it(
     order: SalesOrder, acknowledgement: Acknowledgement, delivery: Delivery, hub: Hub
 ) -> SalesOrder:
-    """The order to book. Any earlier try may have sent another address: the ERP is told the one that is wanted now.
+    """The order to book. An earlier try may have sent another address: the ERP is told the one that is wanted now.
 
     Too late for it: booked as it was placed, the order differs from the store's, and the change of address that
     follows asks a person. An amendment must hold as it was written: Reject("order.amended_too_late").
     """
     if delivery.amended is not None:
         refuse_unless_made_so(order, acknowledgement)
-    if order.ship_to is None:
+    if order.ship_to is None or (not delivery.again and delivery.amended is None):
+        # The first try of this hub, perhaps after a restore: what stands in the ERP may have been mended by its people.
         return order
     key = f"order/{order.key}/ship_to/{order.ship_to.fingerprint()}"
     try:
@@ -103,6 +104,6 @@ def _amended_too_late(order: SalesOrder, acknowledgement: Acknowledgement, found
         "order.amended_too_late",
         f"Order {order.number} was amended when the ERP had made {acknowledgement.number} of it already, "
         f"and there it is not as amended: {found}. Change {acknowledgement.number} in the ERP to what was amended and "
-        "retry; or retry with today's data, which drops the amendment and takes the order as the ERP has it.",
+        "retry; or cancel it there and in the store, then resolve this.",
         field="order",
     )

@@ -20,8 +20,8 @@ def refuse_stale_prices(
     """A price the ERP does not know is no reason to hold; one that differs beyond the tolerance is.
 
     So is one that it has in another currency alone, unless the store tells the rate between the two: what it sold at
-    was never compared with anything. Lines with custom options are left out: their price holds surcharges that only
-    the store knows.
+    was never compared with anything; what costs nothing is a gift or a part. Lines with
+    custom options are left out: their price holds surcharges that only the store knows.
     """
     for line in order.lines:
         item = item_of(line, items)
@@ -29,7 +29,7 @@ def refuse_stale_prices(
             continue
         theirs = prices_of(item)
         current = next((price for price in (in_order_currency(one, order) for one in theirs) if price), None)
-        if current is None and theirs and "price.other_currency" not in waived:
+        if current is None and theirs and line.unit_price.amount and "price.other_currency" not in waived:
             raise Reject(
                 "price.other_currency",
                 f"{line.sku} was sold at {line.unit_price}, the ERP's price is {' or '.join(map(str, theirs))}, and "

@@ -104,10 +104,13 @@ class OrderBook(Protocol):
         """Adds a comment the shopper sees; with `notify` the store e-mails it. One comment per key."""
         ...
 
-    async def ship(self, order: SalesOrder, shipment: Shipment, *, notify: bool, key: str, again: bool) -> str:
+    async def ship(
+        self, order: SalesOrder, shipment: Shipment, *, notify: bool, key: str, again: bool, tracks_only: bool = False
+    ) -> str:
         """Makes the store's shipment with explicit quantities and tracks, reads it back, returns its id.
 
-        Refuses to ship more than remains: Reject("shipment.over_ship"). One shipment per key.
+        Refuses to ship more than remains: Reject("shipment.over_ship"). One shipment per key. `tracks_only`: the
+        shipment was made before and gets the tracks that it lacks; none is made: Reject("shipment.not_in_store").
         """
         ...
 

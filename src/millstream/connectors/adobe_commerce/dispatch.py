@@ -14,6 +14,7 @@ from millstream.connectors.adobe_commerce.shipping import (
     numbered,
     quantities_to_ship,
     ship_body,
+    the_only_one_of,
     track,
     track_numbers,
 )
@@ -64,6 +65,22 @@ class Dispatch:
             return await self._shipped_by_another(order, shipment, wanted, key, refusal)
         await self._read_back(shipment_id, wanted, shipment)
         return shipment_id
+
+    async def add_tracks(self, order: SalesOrder, shipment: Shipment, *, key: str) -> str:
+        """Adds the tracks that the store's shipment lacks; it is ours, or the only one of these goods. Makes none."""
+        rows = read_rows(await self._client.order(order.store_order_id))
+        existing = await self._client.shipments_of(order.store_order_id)
+        goods = self._as_if_unshipped(shipment, rows)
+        found = find_shipment(existing, goods, shipment, key) or the_only_one_of(existing, goods)
+        if found is None:
+            raise Reject(
+                "shipment.not_in_store",
+                f"No shipment of order {order.number} in the store is {shipment.number} of the ERP: it was made there "
+                "by hand with other goods, or not at all. Enter the tracking numbers in the store and resolve this, or "
+                "make the shipment there and retry.",
+            )
+        await self._add_missing_tracks(order, shipment, found, key)
+        return str(found["entity_id"])
 
     def _as_if_unshipped(self, shipment: Shipment, rows: Sequence[Row]) -> Quantities:
         """What an earlier attempt at this shipment would have asked for, before anything was booked."""

@@ -165,6 +165,12 @@ def find_shipment(existing: Iterable[Row], wanted: Mapping[int, Decimal], shipme
     return None
 
 
+def the_only_one_of(existing: Iterable[Row], wanted: Mapping[int, Decimal]) -> Row | None:
+    """The store's one shipment of these goods, whoever made it; None if there are several, or none."""
+    same = [candidate for candidate in existing if not missing_quantities(candidate, wanted)]
+    return same[0] if len(same) == 1 else None
+
+
 def track_numbers(store_shipment: Row) -> set[str]:
     """The tracking numbers the store has for a shipment."""
     return {str(each.get("track_number") or "") for each in store_shipment.get("tracks") or ()}

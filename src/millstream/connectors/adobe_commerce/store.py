@@ -205,9 +205,13 @@ class AdobeCommerce:
                 return
         await self.client.add_comment(store_order_id, history, key=key)
 
-    async def ship(self, order: SalesOrder, shipment: Shipment, *, notify: bool, key: str, again: bool) -> str:
+    async def ship(
+        self, order: SalesOrder, shipment: Shipment, *, notify: bool, key: str, again: bool, tracks_only: bool = False
+    ) -> str:
         """See OrderBook. Always looks first, so `again` makes no difference."""
         del again
+        if tracks_only:
+            return await self._dispatch.add_tracks(order, shipment, key=key)
         return await self._dispatch.ship(order, shipment, notify=notify, key=key)
 
     async def hold(self, store_order_id: str, *, key: str) -> None:

@@ -139,7 +139,9 @@ class Orders:
         """Whether there is nothing to write: it says what the order says, or is too far gone to be written."""
         if sale["state"] not in WRITABLE_STATES:
             return True
-        return not self._overlay.version and await self._wording.agrees(sale, order, customer_id=customer_id)
+        if sale["state"] == "draft" and self._overlay.version:
+            return False  # its custom fields are written anew; those of a quotation were, and people may have mended it
+        return await self._wording.agrees(sale, order, customer_id=customer_id)
 
     async def _written(self, sale: Row | None, order: SalesOrder, *, customer_id: str, key: str) -> Row:
         """The draft as the order says now, its total checked; a quotation is taken back for it.

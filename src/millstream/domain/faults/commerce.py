@@ -106,6 +106,11 @@ TEXTS: Final[dict[str, Text]] = {
         "the ERP shipped more than the store's order has left; nothing was shipped in the store",
         "compare both, correct one of them, then retry or amend",
     ),
+    "shipment.not_in_store": (
+        "desk",
+        "a tracking number came later, and the store has no shipment that is the ERP's one",
+        "enter the number in the store and resolve this, or make the shipment there and retry",
+    ),
     "shipment.unknown_line": _NOT_IN_ORDER,
     "shipment.nothing_to_ship": _NOT_IN_ORDER,
     "shipment.bundle_split": (

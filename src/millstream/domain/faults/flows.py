@@ -45,8 +45,8 @@ TEXTS: Final[dict[str, Text]] = {
         "desk",
         "the order was amended when the ERP had made it already, in other words",
         (
-            "change it in the ERP to what was amended, then retry; or retry with today's data: the amendment is "
-            "dropped, and the order taken as the ERP has it"
+            "change it in the ERP to what was amended, then retry; or cancel it there and in the store, then resolve "
+            "this"
         ),
     ),
     "order.ambiguous": (

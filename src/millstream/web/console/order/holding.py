@@ -50,7 +50,7 @@ class Holding:
         """For what the API says is possible."""
         if not possible or not self._visit.may(Right.REPLAY):
             return
-        with html.div(role="group", **{"aria-label": "What can be done"}).classes("ms-actions"):
+        with html.div(role="group", **{"aria-label": "What can be done"}).classes("ms-actions ms-order-deeds"):
             for deed in possible:
                 button(VERBS[deed].says, partial(self._ask, deed), icon=VERBS[deed].icon)
             for deed in possible:
