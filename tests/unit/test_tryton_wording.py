@@ -1,11 +1,14 @@
 """A sale that an earlier attempt left behind goes on as it is only if it still says what the order says."""
 
+from types import SimpleNamespace
+
 import msgspec
 import pytest
 
 from fakes.real_tryton import address, order
 from fakes.recorded_tryton import ORDER_KEY
 from fakes.tryton_answers import rows
+from millstream.connectors.tryton.orders import Orders
 from millstream.connectors.tryton.wording import WORDING_FIELDS, Wording
 from millstream.domain.errors import Retry
 
@@ -108,3 +111,15 @@ async def test_goods_that_ship_to_the_bill_to_address_agree_with_it():
 async def test_a_sale_that_was_deleted_meanwhile_is_looked_for_again():
     with pytest.raises(Retry):
         await agrees(words=None)
+
+
+@pytest.mark.parametrize(
+    ("version", "state", "stays"),
+    [("", "draft", True), ("", "quotation", True), ("3", "draft", False), ("3", "quotation", True)],
+)
+async def test_custom_fields_are_written_anew_to_a_draft_and_a_mended_quotation_stays(version, state, stays):
+    server = OneSale(WORDS)
+    desk = Orders(server, server, SimpleNamespace(), SimpleNamespace(version=version), clock=None)
+    (sale,) = rows("order_processing")
+    sale = {**sale, "id": 1, "state": state}
+    assert await desk._is_as_ordered(sale, ordered(), customer_id="ACME") is stays
